@@ -1,0 +1,77 @@
+"""gpdeep: how deep can this network be, and why?
+
+Theory of deep networks at initialisation and along their depth. The names below are the public page; each is
+imported when it is first used, so ``import gpdeep`` is light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import activations, data, finite, gaussian, meanfield, nn, plots
+    from .activations import activation
+    from .architecture import Architecture
+    from .depth import DepthPrediction, find_width, predict_depth
+    from .errors import (
+        ConvergenceError,
+        DomainError,
+        GpdeepError,
+        MemoryBudgetError,
+        MissingExtraError,
+        ValidityWarning,
+    )
+    from .result import load
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Architecture": "architecture",
+    "ConvergenceError": "errors",
+    "DepthPrediction": "depth",
+    "DomainError": "errors",
+    "GpdeepError": "errors",
+    "MemoryBudgetError": "errors",
+    "MissingExtraError": "errors",
+    "ValidityWarning": "errors",
+    "activation": "activations",
+    "find_width": "depth",
+    "load": "result",
+    "predict_depth": "depth",
+}
+_ROOMS = ("activations", "data", "finite", "gaussian", "meanfield", "nn", "plots")
+
+__all__ = [
+    "Architecture",
+    "ConvergenceError",
+    "DepthPrediction",
+    "DomainError",
+    "GpdeepError",
+    "MemoryBudgetError",
+    "MissingExtraError",
+    "ValidityWarning",
+    "activation",
+    "activations",
+    "data",
+    "find_width",
+    "finite",
+    "gaussian",
+    "load",
+    "meanfield",
+    "nn",
+    "plots",
+    "predict_depth",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'gpdeep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,225 @@
+"""A network as theory sees it: widths, activation, variances; from text.
+
+The text form lists input dimension, hidden layers and output dimension: ``784,128x50,10`` has 50 hidden layers
+of width 128. Blocks may be residual, ``res(128x50,alpha=1,beta=0.1)`` for h ← αh + βWφ(h), or normalised,
+``ln(128x50)``. One width may be the unknown ``?``, as in ``784,?x50,10``: `gpdeep.find_width` solves for it.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from .activations import TwoSlope, activation
+from .errors import DomainError
+
+MAX_WIDTH = 10**6
+MAX_DEPTH = 10**5
+
+
+class Kind(enum.StrEnum):
+    """How the layers of a block are wired."""
+
+    DENSE = "dense"
+    RESIDUAL = "res"
+    LAYER_NORM = "ln"
+
+
+@dataclass(frozen=True)
+class Block:
+    """`depth` consecutive hidden layers of equal `width` (None: the unknown of the architecture)."""
+
+    width: int | None
+    depth: int
+    kind: Kind = Kind.DENSE
+    alpha: float = 1.0
+    beta: float = 1.0
+
+    def __str__(self) -> str:
+        layers = f"{'?' if self.width is None else self.width}" + (f"x{self.depth}" if self.depth > 1 else "")
+        if self.kind is Kind.RESIDUAL:
+            return f"res({layers},alpha={self.alpha:g},beta={self.beta:g})"
+        return f"ln({layers})" if self.kind is Kind.LAYER_NORM else layers
+
+
+@dataclass(frozen=True)
+class Architecture:
+    r"""A fully connected network h^{l+1} = W^{l+1} φ(h^l) + b^{l+1}, W ~ N(0, σ_w²/n_l), b ~ N(0, σ_b²).
+
+    Parameters
+    ----------
+    inputs : int
+        Input dimension n_0.
+    blocks : tuple of Block
+        The hidden layers, first to last.
+    outputs : int
+        Output dimension.
+    phi : TwoSlope
+        The activation φ of all hidden layers.
+    sigma_w, sigma_b : float, tuple of float, or None
+        Standard deviations of weights (times √fan-in) and biases of the hidden layers: one number, or one
+        for each hidden layer; `sigma_w` None stands for the value that keeps the variance.
+
+    Examples
+    --------
+    >>> net = Architecture.parse("784,512,128x3,10")
+    >>> net.widths
+    (512, 128, 128, 128)
+    >>> str(net)
+    '784,512,128x3,10'
+    >>> round(net.effective_depth, 6)
+    0.025391
+    """
+
+    inputs: int
+    blocks: tuple[Block, ...]
+    outputs: int
+    phi: TwoSlope = activation("relu")
+    sigma_w: float | tuple[float, ...] | None = None
+    sigma_b: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.depth > MAX_DEPTH:
+            raise DomainError(
+                f"The architecture has {self.depth} hidden layers; the limit is {MAX_DEPTH}.",
+                "A repetition count has a digit too many.",
+                f"Use at most {MAX_DEPTH} hidden layers.",
+            )
+        for name in ("sigma_w", "sigma_b"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != self.depth:
+                raise DomainError(
+                    f"{name} has {len(value)} entries for {self.depth} hidden layers.",
+                    "The list counts the input or the output layer too.",
+                    "Give one number, or one for each hidden layer.",
+                )
+
+    @classmethod
+    def parse(cls, text: str) -> Architecture:
+        """The architecture written as `text`.
+
+        Raises
+        ------
+        DomainError
+            The text does not follow the grammar, a width or a count is not a positive integer, or there is
+            no hidden layer.
+        """
+        entries = list(_split(text))
+        if len(entries) < 3:
+            _refuse(text, f"it has {len(entries)} entries", "Name input, hidden layers and output, as in 784,128x50,10.")
+        blocks = tuple(_block(text, entry) for entry in entries[1:-1])
+        return cls(_dimension(text, entries[0]), blocks, _dimension(text, entries[-1]))
+
+    def __str__(self) -> str:
+        return ",".join([str(self.inputs), *map(str, self.blocks), str(self.outputs)])
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers L."""
+        return sum(block.depth for block in self.blocks)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Hidden widths n_1 .. n_L: what the angle's law depends on; input and output do not enter.
+
+        Raises
+        ------
+        DomainError
+            A width is the unknown ``?``.
+        """
+        if self.has_unknown:
+            raise DomainError(
+                f"The architecture '{self}' has an unknown width.",
+                "A width is written '?', which stands for the number to be found.",
+                "Use gpdeep.find_width, or write a number.",
+            )
+        return tuple(block.width for block in self.blocks if block.width for _ in range(block.depth))
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether a width is ``?``."""
+        return any(block.width is None for block in self.blocks)
+
+    @property
+    def effective_depth(self) -> float:
+        """t = Σ 1/n_l, the scale of all finite-width effects."""
+        return sum(block.depth / block.width for block in self.blocks if block.width)
+
+    @property
+    def weight_sigma(self) -> float | tuple[float, ...]:
+        """`sigma_w`, or the value that keeps the variance where it was left open."""
+        return self.phi.he_sigma_w if self.sigma_w is None else self.sigma_w
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether all blocks are plain layers."""
+        return all(block.kind is Kind.DENSE for block in self.blocks)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether some hidden layer has a bias of non-zero variance."""
+        sigmas = self.sigma_b if isinstance(self.sigma_b, tuple) else (self.sigma_b,)
+        return any(sigmas)
+
+    def with_width(self, width: int) -> Architecture:
+        """The same network with `width` for the unknown."""
+        return replace(
+            self, blocks=tuple(replace(b, width=width) if b.width is None else b for b in self.blocks)
+        )
+
+
+def _split(text: str) -> Iterator[str]:
+    """The entries of `text`: separated by commas that stand outside parentheses."""
+    return (entry.strip() for entry in re.split(r",(?![^(]*\))", text.strip()))
+
+
+def _dimension(text: str, entry: str) -> int:
+    """A single width."""
+    if not re.fullmatch(r"\d+", entry, re.ASCII) or not 1 <= int(entry) <= MAX_WIDTH:
+        _refuse(text, f"'{entry}' is not a width from 1 to {MAX_WIDTH}", "Use a positive integer.")
+    return int(entry)
+
+
+def _block(text: str, entry: str) -> Block:
+    """One entry between input and output."""
+    match = re.fullmatch(r"(?:(res|ln)\()?\s*(\?|\d+)\s*(?:x\s*(\d+))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII)
+    if match is None or bool(match[1]) != bool(match[5]):
+        _refuse(
+            text, f"'{entry}' is not a layer", "Write 128, 128x50, res(128x50,alpha=1,beta=0.1) or ln(128x50)."
+        )
+    kind = Kind(match[1]) if match[1] else Kind.DENSE
+    width = None if match[2] == "?" else _dimension(text, match[2])
+    depth = int(match[3] or 1)
+    if not 1 <= depth <= MAX_DEPTH:
+        _refuse(text, f"'{entry}' repeats a layer {depth} times", f"Repeat it 1 to {MAX_DEPTH} times.")
+    return Block(width, depth, kind, **_options(text, entry, kind, match[4]))
+
+
+def _options(text: str, entry: str, kind: Kind, rest: str) -> dict[str, float]:
+    """The ``alpha=..,beta=..`` of a residual block."""
+    options: dict[str, float] = {}
+    for item in filter(None, map(str.strip, rest.split(","))):
+        name, equals, value = (part.strip() for part in item.partition("="))
+        known = kind is Kind.RESIDUAL and name in ("alpha", "beta") and name not in options
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not known or not equals or not abs(number) < float("inf"):
+            _refuse(
+                text, f"'{entry}' has the option '{item}'", "res takes alpha=NUMBER and beta=NUMBER, each once."
+            )
+        options[name] = number
+    return options
+
+
+def _refuse(text: str, found: str, change: str) -> NoReturn:
+    shown = text if len(text) <= 80 else text[:77] + "..."
+    raise DomainError(
+        f"Architecture '{shown}': {found}.",
+        "The text lists input, hidden layers and output, separated by commas; 128x50 is 50 layers of 128.",
+        change,
+    )

@@ -1,0 +1,212 @@
+"""What every result shares: status, the inputs it rests on, a dictionary form, and a file form.
+
+A result is a frozen dataclass that derives from `Result`. Its fields may be numbers, strings, None,
+numpy arrays, enumerations, tuples, mappings and further dataclasses; the annotations are enough to rebuild
+it, so ``load(path)`` returns an object equal to the one that was saved, infinities and NaN included.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib
+import json
+import math
+import os
+import platform
+import tempfile
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DomainError
+
+SCHEMA_VERSION = 1
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+R = TypeVar("R", bound="Result")
+
+
+class StatusCode(enum.StrEnum):
+    """How far an answer may be trusted."""
+
+    OK = "ok"
+    OUTSIDE_VALIDITY = "outside_validity"
+    NOT_CONVERGED = "not_converged"
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """Code and messages; the messages say why the code is not `ok`, or what the reader should know."""
+
+    code: StatusCode = StatusCode.OK
+    messages: tuple[str, ...] = ()
+
+    def __and__(self, other: Status) -> Status:
+        """The worse code of the two and the messages of both, each once."""
+        order = list(StatusCode)
+        worse = max(self.code, other.code, key=order.index)
+        return Status(worse, tuple(dict.fromkeys(self.messages + other.messages)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """Base of all results: what it says about itself, and how it is kept."""
+
+    status: Status = Status()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain JSON types; NaN and infinities become None."""
+        return typing.cast(dict[str, Any], _encode(self, lambda value: None))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the result to `path` as strict JSON; `gpdeep.load` reads it back without loss.
+
+        The file appears complete or not at all: it is written under a temporary name and renamed.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written; nothing is left behind.
+        """
+        return write_atomically(
+            Path(path),
+            json.dumps(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "result": f"{type(self).__module__}:{type(self).__qualname__}",
+                    "provenance": provenance(),
+                    "data": _encode(self, str),
+                },
+                allow_nan=False,
+            ).encode(),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when of one type with equal fields (NaN equals NaN, arrays elementwise)."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(_encode(self, str) == _encode(other, str))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """The result that `Result.save` wrote to `path`.
+
+    Raises
+    ------
+    DomainError
+        The file is not one of gpdeep's results.
+    """
+    try:
+        record = json.loads(Path(path).read_text())
+        module, _, name = record["result"].partition(":")
+        if module.partition(".")[0] != "gpdeep":
+            raise ValueError(f"result type {record['result']!r}")
+        cls = getattr(importlib.import_module(module), name)
+        if not issubclass(cls, Result):
+            raise TypeError(f"{name} is not a result")
+        return _decode(cls, record["data"])
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise DomainError(
+            f"'{path}' does not hold a gpdeep result ({type(error).__name__}: {error}).",
+            "The file was written by something else, by a newer gpdeep, or was cut short.",
+            "Give a file that was written by a result's .save(path) with this version.",
+        ) from error
+
+
+def provenance() -> dict[str, str]:
+    """Versions of what computed a result."""
+    import gpdeep
+
+    return {"gpdeep": gpdeep.__version__, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write `content` to `path` so that a reader sees the old file or the whole new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _encode(value: Any, non_finite: Callable[[float], Any]) -> Any:
+    """`value` in JSON types, with `non_finite` applied to NaN and infinities."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _encode(getattr(value, field.name), non_finite)
+            for field in dataclasses.fields(value)
+        }
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            return _encode(value.tolist(), non_finite)
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return _encode(value.item(), non_finite)
+    if isinstance(value, Mapping):
+        return {str(key): _encode(item, non_finite) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encode(item, non_finite) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return non_finite(value)
+    return value
+
+
+def _decode(hint: Any, value: Any) -> Any:
+    """The inverse of `_encode` for an annotation `hint`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        inner = [arg for arg in args if arg is not type(None)]
+        matching = [arg for arg in inner if _accepts(arg, value)] or inner
+        return _decode(matching[0], value)
+    if origin is np.ndarray:
+        dtype = typing.get_args(args[1])[0]
+        return np.array(value, dtype=object).astype(dtype) if _has_text(value) else np.array(value, dtype)
+    if origin is tuple:
+        hints = (args[0],) * len(value) if len(args) == 2 and args[1] is Ellipsis else args
+        return tuple(_decode(arg, item) for arg, item in zip(hints, value, strict=True))
+    if origin in (dict, Mapping):
+        return {key: _decode(args[1], item) for key, item in value.items()}
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
+        return hint(**{name: _decode(hints[name], item) for name, item in value.items()})
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint(value)
+    if hint is float:
+        return float(value)
+    return value
+
+
+def _accepts(hint: Any, value: Any) -> bool:
+    """Whether a member of a union can hold the JSON value."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return isinstance(value, dict)
+    if typing.get_origin(hint) in (np.ndarray, tuple):
+        return isinstance(value, list)
+    if hint is float:
+        return isinstance(value, (int, float)) or value in ("nan", "inf", "-inf")
+    return isinstance(hint, type) and isinstance(value, hint)
+
+
+def _has_text(value: Any) -> bool:
+    """Whether a nested list holds a spelled-out NaN or infinity."""
+    if isinstance(value, list):
+        return any(_has_text(item) for item in value)
+    return isinstance(value, str)
