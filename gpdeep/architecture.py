@@ -15,9 +15,10 @@ from typing import NoReturn
 
 from .activations import TwoSlope, activation
 from .errors import DomainError
+from .finite.checks import MAX_DEPTH, MAX_WIDTH
 
-MAX_WIDTH = 10**6
-MAX_DEPTH = 10**5
+
+
 
 
 class Kind(enum.StrEnum):

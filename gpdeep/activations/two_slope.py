@@ -70,6 +70,6 @@ class TwoSlope:
         return (self.negative - self.positive) ** 2 / (self.negative**2 + self.positive**2)
 
     @property
-    def is_relu(self) -> bool:
-        """Whether φ is ReLU up to a positive factor, so that neurons can be exactly silent."""
-        return self.negative == 0 and self.positive > 0
+    def one_sided(self) -> bool:
+        """Whether a slope is zero: ReLU up to a factor and a reflection, so that neurons can be exactly silent."""
+        return self.negative == 0 or self.positive == 0

@@ -1,0 +1,139 @@
+"""Where samples come from: scikit-learn's digits, idx files, .npy files, arrays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import DomainError, MissingExtraError
+from ..result import FloatArray
+from .idx import read_idx
+from .samples import Samples, as_samples
+
+Source = str | os.PathLike[str] | ArrayLike
+
+_TRAINING_IMAGES = (
+    "train-images-idx3-ubyte",
+    "train-images.idx3-ubyte",
+    "train-images-idx3-ubyte.gz",
+    "train-images.idx3-ubyte.gz",
+)
+_LISTED = 12
+
+
+def load_inputs(source: Source) -> FloatArray:
+    """The samples that `source` names, one a row.
+
+    Parameters
+    ----------
+    source : str, path or array_like
+        ``"digits"`` (scikit-learn's 1797 images of 64 pixels); a folder that holds the idx training images
+        of MNIST or a relative of it (``train-images-idx3-ubyte``, also with a dot and with ``.gz``); one idx
+        file, compressed or plain; a ``.npy`` file; or the array itself. A folder called digits is
+        ``"./digits"``.
+
+    Returns
+    -------
+    ndarray, shape (samples, features)
+        In float64; trailing axes are flattened, values are as stored. An array that has this form already is
+        returned as it is; what was read is the caller's own.
+
+    Raises
+    ------
+    DomainError
+        There is no such file, it is damaged, or of a kind that is not read here; the folder has no training
+        images; the entries are not real numbers, some are NaN or infinite, or there are none; fewer than two
+        axes.
+    MissingExtraError
+        ``"digits"`` without scikit-learn.
+
+    Notes
+    -----
+    Files are never unpickled. To get the angles of a large file call `pair_angles` on its name: it leaves the
+    entries in the type in which they are stored.
+
+    Examples
+    --------
+    >>> load_inputs("digits").shape
+    (1797, 64)
+    >>> load_inputs([[[0, 1], [2, 3]], [[4, 5], [6, 7]]])
+    array([[0., 1., 2., 3.],
+           [4., 5., 6., 7.]])
+    """
+    X, name = read(source)
+    return np.asarray(X, np.float64) if name is None else np.array(X, np.float64)
+
+
+def read(source: Any) -> tuple[Samples, str | None]:
+    """The samples of `source` in the type in which they are stored, and its name (None: an array)."""
+    if not isinstance(source, (str, os.PathLike)):
+        return as_samples(source, "The array"), None
+    if source == "digits":
+        return _digits(), "digits"
+    path = Path(source)
+    try:
+        path = _training_images(path) if path.is_dir() else path
+        return as_samples(_read_file(path), f"'{path}'"), str(source)
+    except FileNotFoundError as error:
+        raise DomainError(
+            f"There is no file or folder '{path}' (seen from '{Path.cwd()}').",
+            "A typing error, or the path is relative to another folder.",
+            "Give an existing path, or 'digits' for the built-in images.",
+        ) from error
+    except OSError as error:
+        raise DomainError(
+            f"'{path}' cannot be read ({type(error).__name__}: {error}).",
+            "Missing permission, or a disk that is not reachable.",
+            "Give a file that this user may read.",
+        ) from error
+
+
+def _digits() -> Samples:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise MissingExtraError.of("scikit-learn", "data", "The data set 'digits'") from error
+    return as_samples(load_digits().data, "The data set 'digits'")
+
+
+def _training_images(folder: Path) -> Path:
+    for name in _TRAINING_IMAGES:
+        if (folder / name).is_file():
+            return folder / name
+    there = sorted(entry.name for entry in folder.iterdir())
+    listed = ", ".join(there[:_LISTED]) + (", ..." if len(there) > _LISTED else "")
+    raise DomainError(
+        f"The folder '{folder}' holds no training images; its {len(there)} entries: {listed or 'none'}.",
+        "The idx files lie in a folder further down, or have other names.",
+        f"Give the folder that holds {_TRAINING_IMAGES[0]} (or its .gz), or the path of the file itself.",
+    )
+
+
+def _read_file(path: Path) -> Samples:
+    path.stat()
+    name = path.name.lower()
+    if name.endswith(".npy"):
+        return _read_npy(path)
+    if name.endswith(".gz") or "idx" in name:
+        return read_idx(path)
+    raise DomainError(
+        f"'{path}' ends in '{path.suffix}'." if path.suffix else f"'{path}' has no known extension.",
+        "Samples are read from .npy files and from idx files (with 'idx' in their name, or .gz).",
+        "Store the samples with numpy.save('samples.npy', array).",
+    )
+
+
+def _read_npy(path: Path) -> Samples:
+    """The array in `path`, mapped: its length is checked against its header and nothing is unpickled."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError) as error:
+        raise DomainError(
+            f"'{path}' ({path.stat().st_size} bytes) holds no plain array ({error}).",
+            "It stores Python objects (these are never unpickled), was cut short, or is no .npy file.",
+            "Store real numbers with numpy.save(path, array.astype(float)).",
+        ) from error

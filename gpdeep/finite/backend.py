@@ -1,0 +1,124 @@
+"""Array namespaces and random streams for the samplers: numpy, or torch on any device, with the same code.
+
+Which of the two is taken from the arguments: a torch tensor among them gives tensors on its device, everything else
+numpy arrays. Samples are drawn in blocks of fixed size, each with its own stream keyed by the seed and the block's number,
+so a result depends on the seed alone and not on memory or on what ran before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from ..errors import DomainError, MemoryBudgetError
+
+SAMPLES_PER_BLOCK = 1024
+_ELEMENTS_IN_CACHE = 2**16
+_ELEMENTS_ON_DEVICE = 2**24
+
+Normal = Callable[[tuple[int, ...]], Any]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where and how samples are drawn."""
+
+    xp: ModuleType
+    device: Any
+    like: Any  # an empty float64 array of the backend
+
+    @classmethod
+    def of(cls, *arguments: Any) -> Backend:
+        """The backend of the first torch tensor among the arguments, else numpy."""
+        for argument in arguments:
+            if array_api_compat.is_torch_array(argument):
+                xp = array_api_compat.array_namespace(argument)
+                device = array_api_compat.device(argument)
+                return cls(xp, device, xp.zeros(0, dtype=xp.float64, device=device))
+        return cls(array_api_compat.array_namespace(np.zeros(0)), "cpu", np.zeros(0))
+
+    @property
+    def is_numpy(self) -> bool:
+        """Whether arrays are numpy's."""
+        return isinstance(self.like, np.ndarray)
+
+    @property
+    def block_elements(self) -> int:
+        """Neurons drawn at a time: what fits the cache, or what fills an accelerator."""
+        return _ELEMENTS_IN_CACHE if str(self.device).startswith("cpu") else _ELEMENTS_ON_DEVICE
+
+    def array(self, values: Any) -> Any:
+        """`values` as a float64 array of the backend."""
+        if array_api_compat.is_torch_array(values):
+            return self.xp.astype(values, self.xp.float64)
+        return self.xp.asarray(np.asarray(values, dtype=np.float64), device=self.device)
+
+    def numpy(self, values: Any) -> Any:
+        """`values` as a numpy array."""
+        return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
+
+    def streams(self, rng: Any, blocks: int, tag: str) -> list[Normal]:
+        """One source of normal numbers for each block, keyed by the seed, `tag` and the block's number.
+
+        `rng` is a seed, a `numpy.random.SeedSequence` or a `numpy.random.Generator` (from which children are spawned).
+        """
+        children = seed_sequence(rng, tag).spawn(blocks)
+        if self.is_numpy:
+            return [np.random.Generator(np.random.SFC64(child)).standard_normal for child in children]
+        return [self._torch_stream(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))) for child in children]
+
+    def _torch_stream(self, seed: int) -> Normal:
+        generator = self.xp.Generator(device=self.device)  # type: ignore[attr-defined]
+        generator.manual_seed(seed)
+
+        def normal(shape: tuple[int, ...]) -> Any:
+            return self.xp.randn(  # type: ignore[attr-defined]
+                shape, generator=generator, device=self.device, dtype=self.xp.float64
+            )
+
+        return normal
+
+
+def seed_sequence(rng: Any, tag: str) -> np.random.SeedSequence:
+    """The seed sequence of the work called `tag`, from a seed, a SeedSequence or a Generator."""
+    key = int.from_bytes(tag.encode(), "big") % 2**64
+    if isinstance(rng, np.random.Generator):
+        return np.random.SeedSequence([int(rng.integers(2**63)), key])
+    if isinstance(rng, np.random.SeedSequence):
+        return np.random.SeedSequence(rng.entropy, spawn_key=(*rng.spawn_key, key % 2**32))
+    if isinstance(rng, (bool, np.bool_)) or not isinstance(rng, (int, np.integer)) or rng < 0:
+        raise DomainError(
+            f"rng is {rng!r}.",
+            "Random numbers need a seed that can be written down with the result.",
+            "Give a non-negative integer, a numpy SeedSequence or a numpy Generator.",
+        )
+    return np.random.SeedSequence([int(rng), key])
+
+
+def blocks_of(total: int, size: int = SAMPLES_PER_BLOCK) -> list[slice]:
+    """Consecutive slices of at most `size` that cover range(total)."""
+    return [slice(start, min(total, start + size)) for start in range(0, total, size)]
+
+
+def require_memory(elements: float, budget: float, what: str) -> None:
+    """Refuse an allocation of float64 numbers that exceeds `budget` bytes.
+
+    Raises
+    ------
+    MemoryBudgetError
+        With the number of bytes and the factor by which it is too large.
+    """
+    needed = 8 * elements
+    if needed > budget:
+        raise MemoryBudgetError(
+            f"{what} would take {needed / 2**20:.0f} MiB; the budget is {budget / 2**20:.0f} MiB.",
+            "Too many samples or inputs were asked for at once.",
+            f"Use {math.ceil(needed / budget)} times fewer of them, in several calls with different seeds, "
+            "or raise memory_budget.",
+        )

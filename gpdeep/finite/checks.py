@@ -1,0 +1,85 @@
+"""What the functions of `gpdeep.finite` accept as widths, angles and sample numbers."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DomainError
+from ..result import FloatArray, IntArray
+
+MAX_WIDTH = 10**6
+MAX_DEPTH = 10**5
+
+
+def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
+    """`value` as an int between `minimum` and `maximum`; numpy integers pass, floats and booleans do not."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, (bool, np.bool_)) or not minimum <= number <= maximum:
+        raise DomainError(
+            f"{name} is {value!r}.",
+            f"{name} counts something, so it is an integer from {minimum} to {maximum}.",
+            f"Give an integer from {minimum} to {maximum}.",
+        )
+    return number
+
+
+def check_width(value: Any, minimum: int = 1) -> int:
+    """A width n."""
+    return check_integer("width", value, minimum, MAX_WIDTH)
+
+
+def check_widths(widths: Iterable[Any] | int) -> IntArray:
+    """Hidden widths n_1 .. n_L as an integer array of shape (L,), L ≥ 1; a single integer is one layer."""
+    if isinstance(widths, str):
+        raise DomainError(
+            f"widths is the text {widths!r}.",
+            "An architecture was given where its hidden widths are expected.",
+            "Use Architecture.parse(text).widths, or a list such as [128] * 50.",
+        )
+    values = list(widths) if isinstance(widths, Iterable) else [widths]
+    if not 1 <= len(values) <= MAX_DEPTH:
+        raise DomainError(
+            f"widths has {len(values)} entries.",
+            "There is no hidden layer, or a repetition count has a digit too many.",
+            f"Give 1 to {MAX_DEPTH} hidden widths.",
+        )
+    distinct = {id(value): value for value in values}
+    for value in distinct.values():
+        check_integer(f"A hidden width (entry {next(i for i, v in enumerate(values) if v is value) + 1})",
+                      value, 1, MAX_WIDTH)
+    return np.array(values, dtype=np.int64)
+
+
+def check_angles(theta0: Any) -> FloatArray:
+    """Initial angles in [0, π] as a float array of shape (P,); a single angle must not be 0.
+
+    Among several angles (a law to be mixed over) zeros are allowed: such pairs are parallel from the start.
+    """
+    angles = np.atleast_1d(np.asarray(theta0, dtype=float))
+    bad = ~((angles >= 0) & (angles <= np.pi))
+    if angles.ndim != 1 or angles.size == 0:
+        raise DomainError(
+            f"The initial angles have shape {angles.shape}.",
+            "A matrix of angles, or no angle at all, was given.",
+            "Give one angle, or a one-dimensional list of angles of pairs.",
+        )
+    if bad.any():
+        raise DomainError(
+            f"{bad.sum()} of {angles.size} initial angles lie outside [0, π], the first is {angles[bad][0]!r}.",
+            "An angle was given in degrees, or is NaN because an input is the zero vector.",
+            "Give angles in radians, 0 < θ ≤ π.",
+        )
+    if angles.size == 1 and angles[0] == 0:
+        raise DomainError(
+            "The initial angle is 0.",
+            "The two inputs are parallel, and stay so in every network without bias: there is nothing to predict.",
+            "Give the angle of two different inputs, 0 < θ ≤ π; angles as small as 1e-150 are fine.",
+        )
+    return angles

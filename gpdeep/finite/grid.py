@@ -1,0 +1,282 @@
+r"""Propagate the whole law of the angle through depth on a uniform grid in y = ln tan²θ.
+
+y runs over the real line, so θ = π/2 is no boundary; pairs that become exactly orthogonal (y = ∞) are one extra state.
+One layer is a linear map of the probabilities p_j at the nodes y_j: from each node the mass goes to the nodes of the
+layer's quadrature rule (`gpdeep.finite.one_layer`), and each of these is shared among the six nearest grid points with
+Lagrange's weights, so every moment of y' up to the fifth is kept exactly, whether the layer's law is wider or narrower than
+the cells. Where it is wider than 1.4 cells the p_j/h are the density itself, to spectral accuracy. Dead and collapsed mass
+leaves the grid; what stays is the survival probability. One matrix for each distinct width, then one product a layer.
+
+Cost: O(J · band) a layer, J the number of nodes; memory O(J · band + chunk).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from ..result import FloatArray, IntArray
+from .one_layer import Angles, Layer, Rule
+
+CELLS_PER_SIGMA = 1.4
+"""A narrowest kernel of standard deviation √(8/n) spans this many cells."""
+
+_COARSEST = 0.4
+_MAX_NODES = 4096
+_TOP = 12.0  # pairs closer to orthogonal than ln tan²θ = 12 count as ln tan²θ = 12: |Δ ln sin²| < 1e-5
+_DENSE_NODES = 700
+_CHUNK_ELEMENTS = 2**20
+_OFFSETS = np.arange(-2, 4)
+_LAGRANGE = np.array([np.prod([o - p for p in _OFFSETS if p != o]) for o in _OFFSETS], dtype=float)
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """What is kept of each layer l = 1..L; arrays of shape (L,). Moments and median are conditional on survival."""
+
+    mean: FloatArray
+    std: FloatArray
+    median: FloatArray
+    survival: FloatArray
+    above: FloatArray
+    dead: FloatArray
+    collapsed: FloatArray
+    orthogonal: FloatArray
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A uniform grid y_j = start + j·spacing, j < size."""
+
+    start: float
+    spacing: float
+    size: int
+
+    @classmethod
+    def fitting(cls, log_sin2: FloatArray, sin: FloatArray, widths: IntArray) -> Grid:
+        """The grid that holds the law from layer 1 to layer L.
+
+        The infinite-width drift lowers ln sin² by at most 2 ln(1 + L sin θ₀/(3π)), finite width by at most 2.8 t with
+        fluctuations of variance at most 11.2 t, t = Σ1/n; eight standard deviations are kept.
+        """
+        t, narrowest = float(np.sum(1 / widths)), float(widths.min())
+        reach = 8 * np.sqrt(11.2 * t + 8 / narrowest) + 1
+        finite = np.isfinite(log_sin2)
+        lowest = np.min(log_sin2[finite] - 2 * np.log1p(len(widths) * sin[finite] / (3 * np.pi)), initial=0.0)
+        highest = float(np.max(log_sin2[finite], initial=-np.inf))
+        top = min(_TOP, highest + reach + 2) if highest < -reach else _TOP
+        bottom = lowest - 2.8 * t - reach
+        finest = np.sqrt(8 / float(widths.max())) / CELLS_PER_SIGMA
+        spacing = max(min(finest, _COARSEST), (top - bottom) / _MAX_NODES)
+        return cls(bottom, spacing, max(8, int(np.ceil((top - bottom) / spacing)) + 1))
+
+    @property
+    def y(self) -> FloatArray:
+        """The nodes."""
+        return self.start + self.spacing * np.arange(self.size)
+
+    def share(self, y: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Indices and Lagrange weights, both of shape (6, *y.shape), of the grid points that stand for y."""
+        position = np.clip((y - self.start) / self.spacing, 0.0, self.size - 1.0)
+        index = np.clip(np.floor(position).astype(np.int64), 2, self.size - 4)
+        u = position - index
+        factors = [u - offset for offset in _OFFSETS]
+        weights = np.empty((6, *y.shape))
+        for i in range(6):
+            product = np.full(y.shape, 1 / _LAGRANGE[i])
+            for j in range(6):
+                if j != i:
+                    product *= factors[j]
+            weights[i] = product
+        return index + _OFFSETS.reshape(6, *[1] * y.ndim), weights
+
+
+def angles_on(grid: Grid) -> Angles:
+    """The angles at the nodes, and π/2 after them for the orthogonal pairs."""
+    y = grid.y
+    theta = np.where(y > 0, np.pi / 2 - np.arctan(np.exp(-np.abs(y) / 2)), np.arctan(np.exp(-np.abs(y) / 2)))
+    return Angles(np.append(theta, np.pi / 2), np.append(-np.logaddexp(0.0, -y), 0.0))
+
+
+def propagate(
+    start: Angles, weight: FloatArray, widths: IntArray, layer: Layer, threshold: float
+) -> tuple[Grid, FloatArray, LayerSummary]:
+    """Take a mixture of starting angles through all layers.
+
+    Parameters
+    ----------
+    start : Angles, shape (P,)
+        Starting angles; ln sin² = -inf marks pairs that are parallel from the start.
+    weight : ndarray, shape (P,)
+        Their probabilities.
+    widths : ndarray of int, shape (L,)
+        Hidden widths.
+    layer : Layer
+        The one-layer law.
+    threshold : float
+        Where P(ln sin² ≥ threshold, alive) is recorded.
+
+    Returns
+    -------
+    grid, state, summary
+        The grid; the probabilities of its nodes and of exact orthogonality after the last layer, shape (J + 1,);
+        the summary of each layer.
+    """
+    apart = np.isfinite(start.log_sin2)
+    lost = float(weight[~apart].sum())
+    start, weight = Angles(start.theta[apart], start.log_sin2[apart]), weight[apart]
+    grid = Grid.fitting(start.log_sin2, np.sin(start.theta), widths)
+    nodes = angles_on(grid)
+    report = _reporter(grid, nodes, threshold)
+    operators: dict[int, tuple[Any, Rule]] = {}
+    state = np.zeros(grid.size + 1)
+    gone = np.array([0.0, lost])  # dead, collapsed so far
+    parts = []
+    for first, last in _chunks(len(widths), grid.size):
+        states = np.empty((last - first, grid.size + 1))
+        losses = np.empty((last - first, 2))
+        for i, n in enumerate(widths[first:last].tolist()):
+            if first + i == 0:
+                rule = layer(start, n, grid.spacing)
+                matrix, source = _operator(grid, rule, force_dense=True), weight
+            else:
+                if n not in operators:
+                    if len(operators) * grid.size**2 > 2**26:
+                        operators.clear()
+                    rule = layer(nodes, n, grid.spacing)
+                    operators[n] = _operator(grid, rule), rule
+                (matrix, rule), source = operators[n], state
+            state = matrix @ source
+            gone = gone + [rule.event.dead @ source, rule.event.collapsed @ source]
+            states[i], losses[i] = state, gone
+        parts.append(report(states, losses))
+    return grid, state, LayerSummary(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _chunks(depth: int, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of layers whose states fit the chunk budget."""
+    step = max(1, _CHUNK_ELEMENTS // size)
+    for first in range(0, depth, step):
+        yield first, min(depth, first + step)
+
+
+def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
+    """The matrix, shape (J + 1, sources), from source probabilities to those of the nodes and of orthogonality."""
+    index, weights = grid.share(rule.y)
+    weights *= rule.weight * rule.event.proper[:, None]
+    sources = rule.y.shape[0]
+    column = np.broadcast_to(np.arange(sources)[:, None], rule.y.shape)
+    orthogonal = rule.event.orthogonal
+    if force_dense or sources <= _DENSE_NODES:
+        flat = np.bincount(
+            (index * sources + column).ravel(), weights.ravel(), minlength=(grid.size + 1) * sources
+        )
+        matrix = flat.reshape(grid.size + 1, sources)
+        matrix[-1] = orthogonal
+        return matrix
+    from scipy.sparse import coo_array
+
+    low = index.min(axis=(0, 2))  # sum duplicates in a band of each column first: far fewer entries to sort
+    band = int((index.max(axis=(0, 2)) - low).max()) + 1
+    flat = np.bincount(((index - low[:, None]) + band * column).ravel(), weights.ravel(), minlength=sources * band)
+    values = flat.reshape(sources, band)
+    source, offset = np.nonzero(np.abs(values) > 1e-18)
+    rows = np.concatenate([low[source] + offset, np.full(sources, grid.size)])
+    columns = np.concatenate([source, np.arange(sources)])
+    entries = np.concatenate([values[source, offset], orthogonal])
+    return coo_array((entries, (rows, columns)), shape=(grid.size + 1, sources)).tocsr()
+
+
+def _reporter(
+    grid: Grid, nodes: Angles, threshold: float
+) -> Callable[[FloatArray, FloatArray], tuple[FloatArray, ...]]:
+    """A function from states, shape (C, J + 1), and lost masses, shape (C, 2), to the columns of `LayerSummary`."""
+    x = nodes.log_sin2
+    above_weight = 1 - step_functional(grid, float(log_tan2(np.array(threshold))))
+
+    def report(states: FloatArray, losses: FloatArray) -> tuple[FloatArray, ...]:
+        survival = states.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            law = states / np.where(survival > 0, survival, np.nan)[:, None]
+            mean = law @ x
+            deviation = x - mean[:, None]
+            var = np.einsum("cj,cj->c", law, deviation**2)
+            std = np.sqrt(np.maximum(var, 0.0))
+            skew = np.einsum("cj,cj->c", law, deviation**3) / np.where(std > 0, std, 1.0) ** 3
+            median = log_sin2_of(quantile(grid, law, 0.5))
+            above = np.clip(states @ above_weight, 0.0, survival)
+            slope = -np.expm1(np.minimum(mean, -1e-300))
+            narrow = std < CELLS_PER_SIGMA * grid.spacing * slope  # the cells do not resolve the law
+            if narrow.any():
+                corrected = mean + std * _cornish_fisher(0.5, skew)
+                median = np.where(narrow, np.minimum(corrected, 0.0), median)
+                score = (mean - threshold) / np.where(std > 0, std, 1e-300)
+                tail = ndtr(score - skew * (score**2 - 1) / 6)
+                above = np.where(narrow, survival * tail, above)
+        return mean, std, median, survival, above, losses[:, 0], losses[:, 1], states[:, -1]
+
+    return report
+
+
+def _cornish_fisher(probability: float, skew: FloatArray) -> FloatArray:
+    """The standardised quantile of a nearly normal law with the given skewness."""
+    z = float(ndtri(probability))
+    return np.asarray(z + skew * (z**2 - 1) / 6)
+
+
+def log_tan2(x: FloatArray) -> FloatArray:
+    """y = ln tan²θ from x = ln sin²θ ≤ 0; +inf at 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(x - np.log(-np.expm1(np.minimum(x, 0.0))))
+
+
+def log_sin2_of(y: FloatArray) -> FloatArray:
+    """x = ln sin²θ from y = ln tan²θ."""
+    return np.asarray(-np.logaddexp(0.0, -y))
+
+
+def step_functional(grid: Grid, y: float) -> FloatArray:
+    """Weights w, shape (J + 1,), with P(ln tan²θ ≤ y) = Σ w_j p_j.
+
+    The distribution function at the cell edges is the running sum of the p_j, corrected for the curvature of the density
+    by (p_{j+1} - p_j)/24; between edges it is interpolated by Lagrange's formula with six points.
+    """
+    if y <= grid.start:
+        return np.zeros(grid.size + 1)
+    if y >= grid.start + (grid.size - 1) * grid.spacing:
+        return np.append(np.ones(grid.size), 1.0 if y == np.inf else 0.0)
+    edges, weights = Grid(grid.start + grid.spacing / 2, grid.spacing, grid.size - 1).share(np.array(y))
+    functional = np.zeros(grid.size + 1)
+    for edge, weight in zip(edges.ravel(), weights.ravel(), strict=True):
+        functional[: edge + 1] += weight
+        functional[edge + 1] += weight / 24
+        functional[edge] -= weight / 24
+    return functional
+
+
+def quantile(grid: Grid, law: FloatArray, probability: float) -> FloatArray:
+    """The quantile of ln tan²θ of each row of `law`, shape (C, J + 1); +inf where it falls on exact orthogonality."""
+    running = np.cumsum(law[:, :-1], axis=1)
+    edges = running[:, :-1] + np.diff(law[:, :-1], axis=1) / 24
+    reached = running[:, -1] >= probability
+    cell = np.clip((edges < probability).sum(axis=1), 3, grid.size - 4)  # the edge before is cell - 1
+    local = edges[np.arange(len(law))[:, None], cell[:, None] - 1 + _OFFSETS]
+    fine = np.linspace(0.0, 1.0, 33)
+    basis = np.ones((6, len(fine)))
+    for i in range(6):
+        for j in range(6):
+            if j != i:
+                basis[i] *= (fine - _OFFSETS[j]) / (_OFFSETS[i] - _OFFSETS[j])
+    values = np.maximum.accumulate(local @ basis, axis=1)
+    k = np.clip((values < probability).sum(axis=1), 1, len(fine) - 1)
+    row = np.arange(len(law))
+    low, high = values[row, k - 1], values[row, k]
+    fraction = np.clip((probability - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    position = (cell - 1) + fine[k - 1] + fraction * (fine[1] - fine[0])
+    return np.where(reached, grid.start + grid.spacing * (position + 0.5), np.inf)
+
+

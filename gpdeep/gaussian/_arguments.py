@@ -1,0 +1,102 @@
+"""What the functions of this folder accept: exponents, angles, a kink."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import DomainError
+from ..result import FloatArray
+
+PI_LOW = 1.2246467991473532e-16  # π minus the float nearest to it
+KINK_ROUNDING = 4 * np.finfo(np.float64).eps  # (a-b)²/(a²+b²) may round to just above 2
+
+
+def exponents(**values: Any) -> tuple[int, ...]:
+    """The named values as Python integers, each 0 or more."""
+    return tuple(_exponent(name, value) for name, value in values.items())
+
+
+def _exponent(name: str, value: Any) -> int:
+    try:
+        number = -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise DomainError(
+            f"{name} = {value!r} is not an integer of 0 or more.",
+            "It is negative, a truth value, or a float that came out of a division.",
+            f"Give {name} as an int, such as 2.",
+        )
+    return number
+
+
+def angles(theta: ArrayLike) -> FloatArray:
+    """`theta` in float64, of the same shape, each in [0, π]; the float32 above π counts as π."""
+    try:
+        given = np.asarray(theta)
+        kind = str(given.dtype)
+    except ValueError:  # rows of unequal length
+        given, kind = np.empty(0, dtype=object), "object"
+    if given.dtype.kind not in "iuf":
+        raise DomainError(
+            f"theta is an array of type {kind}.",
+            "Angles are real numbers; text, truth values, complex numbers or ragged lists were given.",
+            "Give a float or an array of floats, in radians.",
+        )
+    wide = given.astype(np.float64)
+    if given.dtype == np.float32:
+        wide = np.where(given == np.float32(np.pi), np.pi, wide)
+    if not ((wide >= 0) & (wide <= np.pi)).all():
+        outside = wide[~((wide >= 0) & (wide <= np.pi))]
+        raise _not_an_angle(outside.flat[0], outside.size, wide.size)
+    return wide
+
+
+def angle(theta: float) -> float:
+    """`theta` as a float in [0, π]: the quick path for one float."""
+    value = float(theta)
+    if not 0.0 <= value <= math.pi:
+        raise _not_an_angle(value, 1, 1)
+    return value
+
+
+def kink_in_range(kink: float) -> float:
+    """`kink` as a float in [0, 2]."""
+    try:
+        r = math.nan if isinstance(kink, (bool, str)) else float(kink)
+    except (TypeError, ValueError):
+        r = math.nan
+    if not 0.0 <= r <= 2.0 + KINK_ROUNDING:
+        raise DomainError(
+            f"kink = {kink!r} is not a number in [0, 2].",
+            "A slope was given where the kink r = (a - b)²/(a² + b²) of both slopes is asked for.",
+            "Give the kink: 1 for ReLU, or the attribute `kink` of an activation.",
+        )
+    return min(r, 2.0)
+
+
+def supplement(theta: FloatArray) -> FloatArray:
+    """π - θ to full relative accuracy for θ near π, and 0 where θ is the float nearest to π.
+
+    np.pi - θ is exact for θ ≥ π/2, but np.pi itself is too small by `PI_LOW`.
+    """
+    difference = np.pi - theta
+    return difference + PI_LOW * np.sign(difference)
+
+
+def sine(theta: FloatArray) -> FloatArray:
+    """sin θ, 0 where θ is the float nearest to π."""
+    return np.where(theta == np.pi, 0.0, np.sin(theta))
+
+
+def _not_an_angle(first: float, outside: int, size: int) -> DomainError:
+    return DomainError(
+        f"theta = {float(first)!r} is not in [0, π] ({outside} of {size} angles).",
+        "Angles are in radians and unsigned; degrees, a signed angle, a cosine or a NaN was given.",
+        "Convert to radians, take the absolute value, and compute angles as 2·arctan2(|u-v|, |u+v|).",
+    )

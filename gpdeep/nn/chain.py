@@ -1,0 +1,341 @@
+"""The chain Linear, φ, Linear, φ, ..., Linear that a torch module computes.
+
+The module is traced by `torch.fx` (its forward runs once with symbols in place of numbers) and the operations
+between input and output are read one after the other. Each must take the result of the one before it and of
+nothing else; what is not a dense layer, a two-slope activation or an identity is refused by name.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+import re
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
+
+from ..activations import TwoSlope, activation
+from ..errors import DomainError
+from .weights import entries, require_module
+
+_CAUSE = "architecture_of reads chains of torch.nn.Linear with one activation of two slopes between them."
+_CHANGE = "Take it out, or describe the network as text, such as '784,128x50,10'."
+
+# Functions are known by identity: a function of the user's own may be called relu too.
+_FUNCTIONS = {
+    F.relu: "relu",
+    torch.relu: "relu",
+    torch.relu_: "relu",
+    F.leaky_relu: "leaky_relu",
+    F.leaky_relu_: "leaky_relu",
+    F.dropout: "dropout",
+    torch.flatten: "flatten",
+    torch.reshape: "reshape",
+}
+_METHODS = {"relu": "relu", "relu_": "relu", "flatten": "flatten", "view": "reshape", "reshape": "reshape"}
+
+# Why an operation is refused; the first pattern that occurs in the name of its type or function decides.
+_WHY = (
+    (r"batch_?norm|instance_?norm", "its output depends on the batch's other samples or on running averages"),
+    (r"norm", "it rescales each sample, which the law of a plain dense layer does not cover"),
+    (r"conv", "a convolution shares weights between positions; only dense layers are read so far"),
+    (r"softmax|softmin", "it couples the outputs; end with the last linear layer (return the logits)"),
+    (r"dropout", "it drops channels or shifts values"),
+    (r"pool", "it pools positions"),
+    (r"rnn|lstm|gru|attention|transformer|embedding|linear|matmul|^mm$|addmm|einsum",
+     "it is not a torch.nn.Linear module"),
+    (r"^cat$|concat|stack", "it joins branches; only chains are read"),
+    (r"relu|tanh|sigmoid|gelu|silu|swish|mish|elu|softplus|softsign|^sin|^erf|^abs|clamp|shrink|threshold",
+     "this activation is not among those read from modules (ReLU, LeakyReLU, PReLU with one slope)"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The linear layers with their qualified names, first to last, and the activation between them."""
+
+    linears: tuple[tuple[str, nn.Linear], ...]
+    phi: TwoSlope
+
+
+@dataclass
+class _Reader:
+    """The chain read so far; `last` is the label of its last layer or activation."""
+
+    linears: list[tuple[str, nn.Linear]] = field(default_factory=list)
+    phi: TwoSlope | None = None
+    phi_label: str = ""
+    last: str = ""
+    ends_with_phi: bool = False
+    view: int | None = None  # the width that a view to (-1, width) promised the next linear layer
+    owners: dict[int, str] = field(default_factory=dict)  # address of the weights: label
+
+    def add_phi(self, label: str, phi: TwoSlope) -> None:
+        """Take an activation, or refuse it."""
+        if not self.linears:
+            _refuse(label, "an activation stands before the first linear layer")
+        if self.ends_with_phi:
+            _refuse(label, f"it follows another activation, {self.last}", "Keep one of the two.")
+        if self.phi is None:
+            self.phi, self.phi_label = phi, label
+        if (phi.negative, phi.positive) != (self.phi.negative, self.phi.positive):
+            why = f"it is {phi.name} where {self.phi_label} is {self.phi.name}: two different activations"
+            _refuse(label, why, "Use one activation throughout.")
+        self.last, self.ends_with_phi = label, True
+
+    def add_linear(self, label: str, name: str, linear: nn.Linear) -> None:
+        """Take a linear layer, or refuse it."""
+        address = _address(linear)
+        if address in self.owners:
+            owner = self.owners[address]
+            what = "it is used more than once" if owner == label else f"its weights are those of {owner}"
+            _refuse(label, f"{what}; layers that share weights are dependent", "Use each layer once.")
+        self.owners[address] = label
+        if self.linears and not self.ends_with_phi:
+            why = f"it follows {self.last} without an activation: two linear layers in a row"
+            _refuse(label, why, "Put the activation between them, or merge them into one.")
+        arriving = [before.out_features for before in self._last_linear()] + [self.view or linear.in_features]
+        for n in arriving:
+            if n != linear.in_features:
+                why = f"it takes {linear.in_features} features where {n} arrive"
+                _refuse(label, why, "Let each layer take all features of the one before it.")
+        self.linears.append((name, linear))
+        self.last, self.ends_with_phi, self.view = label, False, None
+
+    def _last_linear(self) -> list[nn.Linear]:
+        return [linear for _, linear in self.linears[-1:]]
+
+    def chain(self) -> Chain:
+        """The whole chain, or a refusal of its end."""
+        if self.ends_with_phi:
+            why = "an activation stands after the output layer"
+            _refuse(self.last, why, "End with the last linear layer, and apply the activation outside.")
+        if self.phi is None:
+            raise DomainError(
+                f"The network has {len(self.linears)} linear layer(s) and no hidden layer.",
+                "Depth is counted in hidden layers: a linear layer, its activation, and a layer after it.",
+                "Give a network such as Sequential(Linear(784, 128), ReLU(), Linear(128, 10)).",
+            )
+        return Chain(tuple(self.linears), self.phi)
+
+
+class _Tracer(fx.Tracer):  # type: ignore[misc]
+    """A tracer that keeps linear layers whole, also those of the user's own classes with torch's forward."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return super().is_leaf_module(m, module_qualified_name) or _is_linear(m)
+
+
+def read_chain(module: nn.Module) -> Chain:
+    """The chain that `module` computes.
+
+    Raises
+    ------
+    DomainError
+        The module is no such chain; the message names the operation.
+    """
+    require_module(module)
+    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+    if _Tracer().is_leaf_module(module, ""):
+        module = nn.Sequential(module)
+    reader = _Reader()
+    graph = _trace(module)
+    live = _live(graph)
+    current: fx.Node | None = None
+    for node in graph.nodes:
+        label = _label(node, module)
+        if _is_sizes(node) or _is_batch_size(node) or (node.op == "placeholder" and node not in live):
+            continue
+        if node not in live:
+            _refuse(label, "its result is not used (a change in place is not read)", "Use the result.")
+        if node.op == "placeholder":
+            if current is not None:
+                _refuse(label, "the network has more than one input")
+            current = node
+        elif node.op == "output":
+            if node.args[0] is not current:
+                _refuse(label, "the network returns more or other than the result of its last layer")
+        else:
+            what = _read(node, label, module)
+            sources = [n for n in node.all_input_nodes if not (_is_sizes(n) or _is_batch_size(n))]
+            if sources != [current]:
+                names = ", ".join(f"'{n.name}'" for n in sources) or "nothing"
+                _refuse(label, f"it takes {names} and not the result before it, '{current}': a branch")
+            current = node
+            if isinstance(what, TwoSlope):
+                reader.add_phi(label, what)
+            elif isinstance(what, int):
+                reader.view = what
+            elif what is not None:
+                reader.add_linear(label, str(node.target), what)
+    return reader.chain()
+
+
+def _trace(module: nn.Module) -> fx.Graph:
+    """The graph of `module`, which stays as it is, like the global random state."""
+    try:
+        # The copy takes the attributes that tracing, or the module's own forward, may set on it.
+        with torch.random.fork_rng(devices=[]):
+            return _Tracer().trace(copy.copy(module))
+    except Exception as error:
+        raise DomainError(
+            f"{type(module).__name__} cannot be traced by torch.fx ({type(error).__name__}: {error}).",
+            "Its forward takes decisions that depend on the input's numbers or shape, or is compiled.",
+            "Write forward without such branches, or describe the network as text, such as '784,128x50,10'.",
+        ) from error
+
+
+def _live(graph: fx.Graph) -> set[fx.Node]:
+    """The nodes that the output depends on."""
+    live: set[fx.Node] = set()
+    for node in reversed(graph.nodes):
+        if node.op == "output" or any(user in live for user in node.users):
+            live.add(node)
+    return live
+
+
+def _read(node: fx.Node, label: str, module: nn.Module) -> nn.Linear | TwoSlope | int | None:
+    """The linear layer or activation at `node`; the width of a view; None for an identity."""
+    if node.op == "call_module":
+        return _read_module(module.get_submodule(str(node.target)), label, str(node.target))
+    if node.op == "get_attr":
+        _refuse(label, "forward uses this tensor directly, outside of a torch.nn.Linear")
+    known: dict[Any, str] = _METHODS if node.op == "call_method" else _FUNCTIONS
+    kind = known.get(node.target)
+    if kind == "relu":
+        return activation("relu")
+    if kind == "leaky_relu":
+        return _leaky("leaky_relu", _argument(node, 1, "negative_slope", 0.01), label)
+    if kind == "dropout":
+        if _argument(node, 1, "p", 0.5) != 0 and _argument(node, 2, "training", True) is not False:
+            _refuse(label, "dropout is active", "Pass training=self.training and call module.eval() before.")
+        return None
+    if kind == "flatten":
+        if (_argument(node, 1, "start_dim", 0), _argument(node, 2, "end_dim", -1)) != (1, -1):
+            _refuse(label, "it does not flatten to (batch, features)", "Use flatten(x, 1).")
+        return None
+    if kind == "reshape":
+        return _read_view(node, label)
+    if re.fullmatch(r"i?(add|sub)_?", _target(node)) and len(node.all_input_nodes) > 1:
+        _refuse(label, "a residual addition: two branches are added; only chains are read")
+    _refuse(label, _why(_target(node)))
+
+
+def _read_module(module: nn.Module, label: str, name: str) -> nn.Linear | TwoSlope | None:
+    """The layer or activation that a leaf module is; None for an identity."""
+    if _is_linear(module):
+        return module
+    if type(module) is nn.ReLU:
+        return activation("relu")
+    if type(module) is nn.LeakyReLU:
+        return _leaky("leaky_relu", module.negative_slope, label)
+    if type(module) is nn.PReLU:
+        slopes = entries(name, "weight", module)
+        if slopes.min() != slopes.max():
+            span = f"from {slopes.min():g} to {slopes.max():g}"
+            _refuse(label, f"its {slopes.size} channels have different slopes, {span}")
+        return _leaky("prelu", float(slopes[0]), label)
+    if type(module) is nn.Identity:
+        return None
+    if type(module) is nn.Dropout:
+        if module.training and module.p != 0:
+            _refuse(
+                label,
+                f"dropout with p = {module.p:g} is active in training mode",
+                "Call module.eval() before.",
+            )
+        return None
+    if type(module) is nn.Flatten:
+        if (module.start_dim, module.end_dim) != (1, -1):
+            _refuse(label, "it does not flatten to (batch, features)", "Use torch.nn.Flatten().")
+        return None
+    if "quantized" in type(module).__module__:
+        _refuse(label, "its weights are quantised", "Read the network before it is quantised.")
+    _refuse(label, _why(type(module).__name__))
+
+
+def _read_view(node: fx.Node, label: str) -> int | None:
+    """None for a view to (batch, -1); the width for one to (batch, width)."""
+    shape = node.args[1:]
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = tuple(shape[0])
+    if len(shape) == 2:
+        batch, features = shape
+        if isinstance(features, int) and (_is_batch_size(batch) or (batch == -1 and features > 0)):
+            return features if features > 0 else None
+    _refuse(label, f"it reshapes to {shape}, not to (batch, features)", "Use flatten(x, 1).")
+
+
+def _leaky(kind: str, slope: Any, label: str) -> TwoSlope:
+    """The activation x for x > 0, slope·x for x < 0."""
+    if not isinstance(slope, (int, float)) or not abs(slope) < float("inf"):
+        _refuse(label, f"its slope is {slope}, not a finite number")
+    return TwoSlope(f"{kind}:{slope:g}", float(slope))
+
+
+def _is_linear(module: nn.Module) -> bool:
+    return isinstance(module, nn.Linear) and type(module).forward is nn.Linear.forward
+
+
+def _address(linear: nn.Linear) -> int:
+    """Where the weights of a layer lie, which is one place for all views of one tensor; else who they are."""
+    weight = linear._parameters.get("weight")
+    if weight is None:  # computed from other tensors
+        return id(linear)
+    return id(weight) if is_lazy(weight) else int(weight.data_ptr()) or id(weight)
+
+
+def _argument(node: fx.Node, position: int, name: str, default: Any) -> Any:
+    """An argument of a call, given by position or by name."""
+    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+
+
+def _is_sizes(node: Any) -> bool:
+    """Whether a node is ``x.shape`` or ``x.size()``."""
+    if not isinstance(node, fx.Node):
+        return False
+    if node.op == "call_method" and node.target == "size":
+        return len(node.args) == 1 and not node.kwargs
+    return node.op == "call_function" and node.target is getattr and node.args[1] == "shape"
+
+
+def _is_batch_size(node: Any) -> bool:
+    """Whether a node is ``x.shape[0]``, ``x.size()[0]`` or ``x.size(0)``."""
+    if not isinstance(node, fx.Node):
+        return False
+    if node.op == "call_method" and node.target == "size":
+        return bool(_argument(node, 1, "dim", None) == 0)
+    return node.target is operator.getitem and _is_sizes(node.args[0]) and node.args[1] == 0
+
+
+def _label(node: fx.Node, module: nn.Module) -> str:
+    """How messages call the operation at `node`."""
+    if node.op == "call_module":
+        return f"module '{node.target}' ({type(module.get_submodule(str(node.target))).__name__})"
+    if node.op == "call_function":
+        return f"function '{_target(node)}' (node '{node.name}')"
+    if node.op == "call_method":
+        return f"method '.{node.target}()' (node '{node.name}')"
+    kind = {"get_attr": "tensor", "placeholder": "input"}.get(node.op, node.op)
+    return f"{kind} '{node.target}'"
+
+
+def _target(node: fx.Node) -> str:
+    """The name of the function or method that a node calls."""
+    return str(getattr(node.target, "__name__", node.target))
+
+
+def _why(kind: str) -> str:
+    """Why an operation called `kind` is refused."""
+    for pattern, why in _WHY:
+        if re.search(pattern, kind.lower()):
+            return why
+    return "it is neither a dense layer, a two-slope activation nor an identity"
+
+
+def _refuse(label: str, why: str, change: str = _CHANGE) -> NoReturn:
+    raise DomainError(f"{label[0].upper()}{label[1:]} is refused: {why}.", _CAUSE, change)
