@@ -18,9 +18,6 @@ from .errors import DomainError
 from .finite.checks import MAX_DEPTH, MAX_WIDTH
 
 
-
-
-
 class Kind(enum.StrEnum):
     """How the layers of a block are wired."""
 
@@ -110,7 +107,11 @@ class Architecture:
         """
         entries = list(_split(text))
         if len(entries) < 3:
-            _refuse(text, f"it has {len(entries)} entries", "Name input, hidden layers and output, as in 784,128x50,10.")
+            _refuse(
+                text,
+                f"it has {len(entries)} entries",
+                "Name input, hidden layers and output, as in 784,128x50,10.",
+            )
         blocks = tuple(_block(text, entry) for entry in entries[1:-1])
         return cls(_dimension(text, entries[0]), blocks, _dimension(text, entries[-1]))
 
@@ -186,10 +187,14 @@ def _dimension(text: str, entry: str) -> int:
 
 def _block(text: str, entry: str) -> Block:
     """One entry between input and output."""
-    match = re.fullmatch(r"(?:(res|ln)\()?\s*(\?|\d+)\s*(?:x\s*(\d+))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII)
+    match = re.fullmatch(
+        r"(?:(res|ln)\()?\s*(\?|\d+)\s*(?:x\s*(\d+))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII
+    )
     if match is None or bool(match[1]) != bool(match[5]):
         _refuse(
-            text, f"'{entry}' is not a layer", "Write 128, 128x50, res(128x50,alpha=1,beta=0.1) or ln(128x50)."
+            text,
+            f"'{entry}' is not a layer",
+            "Write 128, 128x50, res(128x50,alpha=1,beta=0.1) or ln(128x50).",
         )
     kind = Kind(match[1]) if match[1] else Kind.DENSE
     width = None if match[2] == "?" else _dimension(text, match[2])
@@ -211,7 +216,9 @@ def _options(text: str, entry: str, kind: Kind, rest: str) -> dict[str, float]:
             number = float("nan")
         if not known or not equals or not abs(number) < float("inf"):
             _refuse(
-                text, f"'{entry}' has the option '{item}'", "res takes alpha=NUMBER and beta=NUMBER, each once."
+                text,
+                f"'{entry}' has the option '{item}'",
+                "res takes alpha=NUMBER and beta=NUMBER, each once.",
             )
         options[name] = number
     return options

@@ -147,8 +147,7 @@ def _encode(value: Any, non_finite: Callable[[float], Any]) -> Any:
     """`value` in JSON types, with `non_finite` applied to NaN and infinities."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: _encode(getattr(value, field.name), non_finite)
-            for field in dataclasses.fields(value)
+            field.name: _encode(getattr(value, field.name), non_finite) for field in dataclasses.fields(value)
         }
     if isinstance(value, enum.Enum):
         return value.value

@@ -188,7 +188,7 @@ def sample_angles(
     >>> import numpy as np
     >>> state = sample_angles([16] * 4, 1e-150, n_samples=20_000, rng=1)
     >>> stretch = np.exp(state.log_sin2[state.alive] / 2 + 150 * np.log(10))
-    >>> abs(stretch.mean() - 1) < 4 * stretch.std() / np.sqrt(20_000)
+    >>> bool(abs(stretch.mean() - 1) < 4 * stretch.std() / np.sqrt(20_000))
     True
     """
     layers = check_widths(widths)
@@ -274,7 +274,8 @@ def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:
     x = np.asarray(backend.numpy(inputs) if hasattr(inputs, "detach") else inputs, dtype=float)
     if x.ndim != 2 or len(x) < 2 or not np.isfinite(x).all() or not np.abs(x).max(axis=1, initial=0).all():
         raise DomainError(
-            f"inputs has shape {x.shape}" + ("." if x.ndim != 2 else " and holds NaN, infinite or zero rows, or one row."),
+            f"inputs has shape {x.shape}"
+            + ("." if x.ndim != 2 else " and holds NaN, infinite or zero rows, or one row."),
             "Angles are between at least two inputs, each a non-zero vector of finite numbers.",
             "Give a matrix with one input a row, two rows or more, zero rows left out.",
         )

@@ -52,8 +52,12 @@ def check_widths(widths: Iterable[Any] | int) -> IntArray:
         )
     distinct = {id(value): value for value in values}
     for value in distinct.values():
-        check_integer(f"A hidden width (entry {next(i for i, v in enumerate(values) if v is value) + 1})",
-                      value, 1, MAX_WIDTH)
+        check_integer(
+            f"A hidden width (entry {next(i for i, v in enumerate(values) if v is value) + 1})",
+            value,
+            1,
+            MAX_WIDTH,
+        )
     return np.array(values, dtype=np.int64)
 
 

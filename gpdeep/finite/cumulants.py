@@ -4,9 +4,9 @@ r"""Cumulants of ln sin²θ' after one ReLU layer, at any angle θ and width n �
 
 Two sources, one anchor.
 
-* n ≤ 32: a table from simulation (`gpdeep.finite.tables.small_width`), whose events of exact orthogonality are put
+* n < 24: a table from simulation (`gpdeep.finite.tables.small_width`), whose events of exact orthogonality are put
   back with their exact probability; standard errors are stored with it.
-* n > 32: expansions in 1/n to order n⁻³ (`gpdeep.finite.tables.series`), anchored on the exact law at θ → 0:
+* n ≥ 24: expansions in 1/n to order n⁻³ (`gpdeep.finite.tables.series`), anchored on the exact law at θ → 0:
 
     κ₁ = ln(sin²θ'_∞/sin²θ) + κ₁⁰(n) + Σ_p [d_p(θ) - d_p(0)] n⁻ᵖ
     κ₂ = κ₂⁰(n) Σ_p V_p(θ) n⁻ᵖ / Σ_p V_p(0) n⁻ᵖ
@@ -30,7 +30,7 @@ from .events import EventProbabilities, event_probabilities
 from .small_angle import small_angle_cumulants
 from .tables import interpolation_matrix, load_table
 
-TABLE_WIDTH = 32
+TABLE_WIDTH = 23
 """Up to this width the one-layer law is tabulated; beyond it expanded in 1/n."""
 
 
@@ -74,16 +74,21 @@ def angle_cumulants(theta: ArrayLike, n: int) -> FloatArray:
     """
     theta = check_open_angles(theta)
     flat = theta.ravel()
-    n = check_width(n, minimum=2)
-    shift = 2 * log_sin(flat)
-    if n > TABLE_WIDTH:
-        kappa = _series(flat, n)
-        kappa[0] += shift
-    else:
-        kappa = _table(flat, n)
-        kappa[0] += shift
-        kappa = mix_in_zeros(kappa, event_probabilities(flat, n))
+    log_sin2 = 2 * log_sin(flat)
+    kappa = survivor_cumulants(flat, log_sin2, check_width(n, minimum=2))
+    kappa[0] += log_sin2
     return kappa.reshape(3, *theta.shape)
+
+
+def survivor_cumulants(theta: FloatArray, log_sin2: FloatArray, n: int) -> FloatArray:
+    """The first three cumulants of R = ln(sin²θ'/sin²θ) given survival; θ may underflow to 0, ln sin²θ may not."""
+    if n > TABLE_WIDTH:
+        return _series(theta, n)
+    kappa = _table(theta, n)
+    kappa[0] += log_sin2
+    kappa = mix_in_zeros(kappa, event_probabilities(theta, n))
+    kappa[0] -= log_sin2
+    return kappa
 
 
 def proper_cumulants(theta: FloatArray, n: int) -> FloatArray:
@@ -134,9 +139,12 @@ def _series(theta: FloatArray, n: int) -> FloatArray:
     table = load_table("series")
     powers = float(n) ** -np.arange(1, 4)
     exact = small_angle_cumulants(n)
+    theta = np.maximum(theta, 1e-300)  # R does not depend on θ down there
     to_theta = interpolation_matrix(table["theta"], theta)
     det, variance, third = (to_theta @ table[name].T for name in ("det", "variance", "third"))
-    zero_det, zero_variance, zero_third = (table[name][:, 0] @ powers for name in ("det", "variance", "third"))
+    zero_det, zero_variance, zero_third = (
+        table[name][:, 0] @ powers for name in ("det", "variance", "third")
+    )
     mean = log_sin2_next(theta) - 2 * log_sin(theta) + exact[0] + det @ powers - zero_det
     return np.stack(
         [

@@ -43,6 +43,7 @@ COUNTED_WIDTH = 128
 _STEEPEST = 1e100
 """Cap on |κ| = |c/s|: below s = 1e-100 no neuron that is ever drawn lies between the inputs, whatever the slope."""
 
+
 @dataclass(frozen=True)
 class Frame:
     """N samples of the directions of m inputs relative to a base input.
@@ -125,9 +126,7 @@ def frame_step(xp: Any, normal: Normal, frame: Frame, width: int, phi: TwoSlope,
     )
 
 
-def _responses(
-    xp: Any, normal: Normal, frame: Frame, kappa: Any, n: int, phi: TwoSlope
-) -> tuple[Any, Any]:
+def _responses(xp: Any, normal: Normal, frame: Frame, kappa: Any, n: int, phi: TwoSlope) -> tuple[Any, Any]:
     """h, shape (N, 1, n), and w, shape (N, m, n), of n fresh neurons."""
     samples, inputs = frame.cos.shape
     rank = inputs if frame.directions is None else frame.directions.shape[-1]

@@ -182,7 +182,9 @@ def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
 
     low = index.min(axis=(0, 2))  # sum duplicates in a band of each column first: far fewer entries to sort
     band = int((index.max(axis=(0, 2)) - low).max()) + 1
-    flat = np.bincount(((index - low[:, None]) + band * column).ravel(), weights.ravel(), minlength=sources * band)
+    flat = np.bincount(
+        ((index - low[:, None]) + band * column).ravel(), weights.ravel(), minlength=sources * band
+    )
     values = flat.reshape(sources, band)
     source, offset = np.nonzero(np.abs(values) > 1e-18)
     rows = np.concatenate([low[source] + offset, np.full(sources, grid.size)])
@@ -278,5 +280,3 @@ def quantile(grid: Grid, law: FloatArray, probability: float) -> FloatArray:
     fraction = np.clip((probability - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
     position = (cell - 1) + fine[k - 1] + fraction * (fine[1] - fine[0])
     return np.where(reached, grid.start + grid.spacing * (position + 0.5), np.inf)
-
-

@@ -1,6 +1,6 @@
 r"""The law of the angle after one ReLU layer, as a quadrature rule in y = ln tan²θ'.
 
-Given that the pair neither died nor collapsed nor became orthogonal, the next angle has a density. For n ≤ 32 it is
+Given that the pair neither died nor collapsed nor became orthogonal, the next angle has a density. For n < 24 it is
 tabulated by its quantile function; for larger n it is the Beta-prime law with the right first three cumulants. Either way
 one layer is a set of nodes and weights for every angle, smooth in θ once the shift
 
@@ -59,7 +59,7 @@ class Layer(Protocol):
 
 
 def relu_layer(angles: Angles, n: int, spacing: float) -> Rule:
-    """The exact layer: tabulated for n ≤ 32, matched to three cumulants beyond."""
+    """The exact layer: tabulated for n < 24, matched to three cumulants beyond."""
     event = event_probabilities(angles.theta, n)
     if n == 1:  # one neuron: dead or collapsed
         return Rule(np.zeros((len(angles.theta), 1)), np.ones((len(angles.theta), 1)), event)
@@ -85,7 +85,7 @@ def _refined_logits(refinement: int) -> tuple[FloatArray, FloatArray]:
     fine = np.linspace(logit[0], logit[-1], refinement * (len(logit) - 1) + 1)
     edges = (fine[1:] + fine[:-1]) / 2
     probability = np.diff(np.concatenate([[0.0], expit(edges), [1.0]]))
-    return np.asarray(CubicSpline(logit, np.eye(len(logit)))(fine)), probability
+    return np.asarray(CubicSpline(logit, np.eye(len(logit)))(fine).T), probability
 
 
 def _matched(theta: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:

@@ -68,7 +68,7 @@ def angle(theta: float) -> float:
 def kink_in_range(kink: float) -> float:
     """`kink` as a float in [0, 2]."""
     try:
-        r = math.nan if isinstance(kink, (bool, str)) else float(kink)
+        r = math.nan if isinstance(kink, (bool, np.bool_, str, bytes)) else float(kink)
     except (TypeError, ValueError):
         r = math.nan
     if not 0.0 <= r <= 2.0 + KINK_ROUNDING:

@@ -2,9 +2,9 @@ r"""Arc-cosine kernels: the inner product of two inputs seen by infinitely many 
 
     k_n(x, y) = 2 ∫ dw N(w; 0, 1) Θ(w·x) Θ(w·y) (w·x)^n (w·y)^n = (1/π) |x|^n |y|^n A_n(θ),
 
-A_n = 2π J_{n,n}, θ the angle between x and y, Θ the unit step. n = 0 is a layer of steps, n = 1 of ReLUs, n =
-2 of squared ReLUs. Cho & Saul 2009 write A_n(θ) = (-1)^n s^{2n+1} ((1/s) d/dθ)^n ((π - θ)/s), which is 0/0 at
-both ends; here A_n comes from the positive integral of `relu_moment`.
+A_n = 2π J_{n,n}, θ the angle between x and y, Θ the unit step. n = 0 is a layer of steps, n = 1 of ReLUs,
+n = 2 of squared ReLUs. Cho & Saul 2009 write A_n(θ) = (-1)^n s^{2n+1} ((1/s) d/dθ)^n ((π - θ)/s), which
+is 0/0 at both ends; here A_n comes from the positive integral of `relu_moment`.
 
 The angle is 2 arctan2(|u - v|, |u + v|) of the unit vectors (Kahan): arccos(u·v) has no angle below 1e-8.
 """

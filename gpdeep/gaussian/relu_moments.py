@@ -29,8 +29,8 @@ from ._arguments import angles, exponents, sine, supplement
 from .gauss_legendre import gauss_legendre
 
 MAX_ORDER = 300  # of a + b: K_301 is the first that exceeds float64
-_K_0 = 1 / (2 * math.pi)
 BLOCK = 1 << 16  # nodes times angles evaluated at once: temporaries of 0.5 MiB each
+_K_0 = 1 / (2 * math.pi)
 
 
 def relu_moment(a: int, b: int, theta: ArrayLike) -> Any:
@@ -70,12 +70,13 @@ def relu_moment(a: int, b: int, theta: ArrayLike) -> Any:
 
         relative quadrature error ≤ (πeN / 8m)^{2m},   which is below 2^-53 for every N with m = ⌈5N/4⌉ + 14.
 
-    *Conditioning.* The rounding error is about (a + b + 3) units, at every θ. What θ itself leaves open is
-    another matter: near π, J ~ (π - θ)^{a+b+1}, and π - θ is computed from the float θ (with π to 107 bits,
-    so exactly for that float). If θ was rounded from a true angle δ below π, δ is known only to 2e-16/δ, and
-    J to (a + b + 1) times that: 2e-10 of J_{0,0} at δ = 1e-6, however J is computed.
+    *Conditioning.* The rounding error is below (2(a + b) + 8) 2^-52 at every θ (measured: 2e-15 for
+    a + b ≤ 8, 6e-15 at 60). What θ itself leaves open is another matter: near π, J ~ (π - θ)^{a+b+1}, and
+    π - θ is computed from the float θ (with π to 107 bits, so exactly for that float). If θ was rounded from
+    a true angle δ below π, δ is known only to 2e-16/δ, and J to (a + b + 1) times that: 2e-10 of J_{0,0} at
+    δ = 1e-6, however J is computed.
 
-    *Cost.* About 5(a+b)/4 sines and powers an angle; memory of the result, and blocks of 0.5 MiB.
+    *Cost.* 2m sines and powers an angle (0.4 µs for J_{2,2}); memory of the result, and blocks of 0.5 MiB.
 
     References
     ----------
@@ -261,7 +262,9 @@ def _polar(a: int, b: int, theta: FloatArray, m: int) -> FloatArray:
     rho = _radial_scale(a + b)
     first = (rho * np.sin(h[:, None] * from_right)) ** a
     second = (rho * np.sin(h[:, None] * from_left)) ** b
-    return h * ((first * second) @ w) * (1.0 if a + b else _K_0)
+    # einsum, not @: BLAS adds in an order that depends on where in the array an angle stands
+    integral: FloatArray = h * np.einsum("ij,j->i", first * second, w)
+    return integral * (1.0 if a + b else _K_0)
 
 
 @lru_cache(maxsize=512)

@@ -60,7 +60,7 @@ def half_moment(k):
 
 
 def derived(a, b, factor=1):
-    """J_{a,b} by Gaussian integration by parts, symbolically; a `factor` other than 1 is a mistake on purpose."""
+    """J_{a,b} by Gaussian integration by parts, symbolically; `factor` 1 is right, others are the control."""
     a, b = max(a, b), min(a, b)
     root = sympy.sqrt(2 * sympy.pi)
     if (a, b) == (0, 0):

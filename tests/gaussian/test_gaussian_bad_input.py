@@ -35,7 +35,7 @@ BAD_ANGLES = [
     True,
     [[1], [1, 2]],
 ]
-BAD_KINKS = [-0.1, 2.1, np.nan, np.inf, "1", None, True, np.ones(2), 1j]
+BAD_KINKS = [-0.1, 2.1, np.nan, np.inf, "1", b"1", None, True, np.True_, np.ones(2), 1j]
 BAD_MATRICES = [
     [1.0, 2.0],
     1.0,

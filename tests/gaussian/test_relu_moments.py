@@ -53,9 +53,7 @@ def cartesian(a, b, theta):
 def test_agrees_with_28_digit_values(text):
     theta = float(exact_angle(text))
     with mp.workdps(30):
-        gap = abs(
-            float(exact_angle(text) - mp.mpf(theta))
-        )  # the float is not the decimal: J'/J times the gap
+        gap = abs(float(exact_angle(text) - mp.mpf(theta)))  # the float is not the decimal
     for key, value in REFERENCE[text].items():
         a, b = map(int, key.split(","))
         got = relu_moment(a, b, theta)
@@ -140,6 +138,14 @@ def test_integers_and_float32_are_computed_in_float64():
     assert relu_moment(2, 1, narrow).dtype == np.float64
     np.testing.assert_array_equal(relu_moment(2, 1, narrow), relu_moment(2, 1, narrow.astype(float)))
     assert relu_moment(2, 1, np.float32(np.pi)) == 0.0  # lies above the float64 π
+
+
+def test_a_value_does_not_depend_on_where_its_angle_stands():
+    theta = np.linspace(0, np.pi, 5001)
+    np.testing.assert_array_equal(relu_moment(3, 2, theta)[::-1], relu_moment(3, 2, theta[::-1]))
+    np.testing.assert_array_equal(
+        relu_moment(3, 2, theta[7::100]), [relu_moment(3, 2, t) for t in theta[7::100]]
+    )
 
 
 def test_shapes_are_kept_also_when_empty():
