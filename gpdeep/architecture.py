@@ -168,9 +168,7 @@ class Architecture:
 
     def with_width(self, width: int) -> Architecture:
         """The same network with `width` for the unknown."""
-        return replace(
-            self, blocks=tuple(replace(b, width=width) if b.width is None else b for b in self.blocks)
-        )
+        return replace(self, blocks=tuple(replace(b, width=width) if b.width is None else b for b in self.blocks))
 
 
 def _split(text: str) -> Iterator[str]:
@@ -187,9 +185,7 @@ def _dimension(text: str, entry: str) -> int:
 
 def _block(text: str, entry: str) -> Block:
     """One entry between input and output."""
-    match = re.fullmatch(
-        r"(?:(res|ln)\()?\s*(\?|\d+)\s*(?:x\s*(\d+))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII
-    )
+    match = re.fullmatch(r"(?:(res|ln)\()?\s*(\?|\d+)\s*(?:x\s*(\d+))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII)
     if match is None or bool(match[1]) != bool(match[5]):
         _refuse(
             text,

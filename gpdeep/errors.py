@@ -42,6 +42,10 @@ class DomainError(GpdeepError, ValueError):
     """An argument lies outside the theorem, or is not what its name says."""
 
 
+class InfeasibleError(GpdeepError, ValueError):
+    """What was asked for does not exist; the message gives the range of what does."""
+
+
 class ConvergenceError(GpdeepError, ArithmeticError):
     """An iteration stopped before its tolerance; `best` carries the best value so far."""
 

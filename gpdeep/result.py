@@ -17,7 +17,7 @@ import platform
 import tempfile
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,6 +98,25 @@ class Result:
     __hash__ = None  # type: ignore[assignment]
 
 
+def render_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
+    """A plain-text table with right-aligned columns, a title above and notes below."""
+    import io
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, header_style="")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(file=io.StringIO(), width=200, color_system=None, markup=False, highlight=False)
+    console.print(table)
+    text = typing.cast(io.StringIO, console.file).getvalue()
+    lines = [line.rstrip() for line in text.splitlines()]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
 def load(path: str | os.PathLike[str]) -> Any:
     """The result that `Result.save` wrote to `path`.
 
@@ -146,9 +165,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
 def _encode(value: Any, non_finite: Callable[[float], Any]) -> Any:
     """`value` in JSON types, with `non_finite` applied to NaN and infinities."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _encode(getattr(value, field.name), non_finite) for field in dataclasses.fields(value)
-        }
+        return {field.name: _encode(getattr(value, field.name), non_finite) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, np.ndarray):

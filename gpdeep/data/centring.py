@@ -131,8 +131,7 @@ def no_direction(centre: bool) -> str:
 def refuse_directionless(lost: IntArray, samples: int, centre: bool) -> NoReturn:
     """The error about the samples `lost`."""
     raise DomainError(
-        f"{lost.size} of {samples} samples cannot be scaled: {no_direction(centre)}; "
-        f"the first is sample {lost[0]}.",
+        f"{lost.size} of {samples} samples cannot be scaled: {no_direction(centre)}; the first is sample {lost[0]}.",
         "The data are constant, a single sample, or have empty rows.",
         "Give samples that differ" + (", or centre=False." if centre else ", without rows of zeros."),
     )

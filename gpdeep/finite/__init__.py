@@ -9,9 +9,10 @@ from .cumulants import angle_cumulants
 from .events import event_probabilities
 from .gram import sample_gram
 from .jakub_nica import jakub_nica_recursion, jakub_nica_step
-from .law import AngleLaw, LawError, Method, angle_law
+from .law import AngleLaw, LawError, Method
 from .lengths import LengthLaw, gradient_law, length_law
 from .lyapunov import lyapunov, readout_cumulants
+from .methods import angle_law
 from .small_angle import mean_inverse_stretch, small_angle_cdf, small_angle_cumulants
 
 __all__ = [

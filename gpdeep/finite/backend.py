@@ -71,10 +71,7 @@ class Backend:
         children = seed_sequence(rng, tag).spawn(blocks)
         if self.is_numpy:
             return [np.random.Generator(np.random.SFC64(child)).standard_normal for child in children]
-        return [
-            self._torch_stream(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1)))
-            for child in children
-        ]
+        return [self._torch_stream(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))) for child in children]
 
     def _torch_stream(self, seed: int) -> Normal:
         generator = self.xp.Generator(device=self.device)  # type: ignore[attr-defined]

@@ -22,9 +22,7 @@ import numpy as np
 from ..result import FloatArray
 
 _T = np.linspace(-3.2, 3.2, 49)
-_TOLERANCE = (
-    1e-9  # on cumulants in units of the standard deviation: far below the error of the cumulants themselves
-)
+_TOLERANCE = 1e-9  # on cumulants in units of the standard deviation: far below the error of the cumulants themselves
 _ITERATIONS = 40
 
 
@@ -95,9 +93,7 @@ def _cumulants(m: FloatArray, log_a: FloatArray, log_b: FloatArray) -> tuple[Flo
     for scale, score in ((a, r - softplus), (b, -softplus)):
         score = score - expect(score)[:, None]
         first = expect(score * d)
-        columns.append(
-            scale * np.stack([first, expect(score * d**2), expect(score * d**3) - 3 * var * first])
-        )
+        columns.append(scale * np.stack([first, expect(score * d**2), expect(score * d**3) - 3 * var * first]))
     return np.stack([mean, var, third]), np.stack(columns, axis=1)
 
 
@@ -109,7 +105,5 @@ def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
     damped = np.linalg.det(stacked)[:, None, None] ** 2 < 1e-24 * trace**3
     regular = np.where(damped, np.eye(3), stacked)
     exact = np.linalg.solve(regular, right.T[:, :, None])[:, :, 0]
-    ridge = np.linalg.solve(
-        normal + 1e-8 * trace * np.eye(3), (np.swapaxes(stacked, 1, 2) @ right.T[:, :, None])
-    )
+    ridge = np.linalg.solve(normal + 1e-8 * trace * np.eye(3), (np.swapaxes(stacked, 1, 2) @ right.T[:, :, None]))
     return np.asarray(np.where(damped[:, :, 0], ridge[:, :, 0], exact).T)

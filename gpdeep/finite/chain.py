@@ -27,6 +27,9 @@ from .frame import COUNTED_WIDTH, Frame, Step, frame_step
 MEMORY_BUDGET = 2**31
 """Bytes that a chain may take, unless told otherwise."""
 
+_PARALLEL = 1e-26
+"""sin² of two inputs relative to their larger sine with the base: below this, rounding, so they are parallel."""
+
 
 @dataclass(frozen=True)
 class ChainState:
@@ -40,7 +43,7 @@ class ChainState:
         Its cosine.
     log_length2 : array, shape (N, m + 1)
         Log mean square activation, of the base first, for inputs of unit mean square and σ_w² = 1/E φ(Z)²
-        (`TwoSlope.he_sigma_w`); meaningless once dead.
+        (`TwoSlope.he_sigma_w`); meaningless once dead or, but for the base, collapsed.
     dead, collapsed : array of bool, shape (N, m)
         What happened to the pair in some layer so far; exclusive.
     orthogonal : array of bool, shape (N, m)
@@ -76,15 +79,13 @@ def run_chain(
     size = samples if backend.block_elements > 2**20 else 1024
     blocks = blocks_of(samples, size)
     streams = backend.streams(rng, len(blocks), tag)
-    gain = -np.log(phi.second_moment)
+    gain = -np.log(0.5 if phi.one_sided else phi.second_moment)  # the frame takes a one-sided slope as 1
     for width in widths.tolist():
         steps = []
         for block, normal in zip(blocks, streams, strict=True):
             for rows in _rows(block, width, inputs, backend.block_elements):
                 part = Frame(cos[rows], log_sin[rows], None if directions is None else directions[rows])
-                steps.append(
-                    frame_step(xp, normal, part, width, phi, max(COUNTED_WIDTH, backend.block_elements))
-                )
+                steps.append(frame_step(xp, normal, part, width, phi, max(COUNTED_WIDTH, backend.block_elements)))
         step = _joined(xp, steps)
         gone = dead | collapsed
         dead = dead | (step.dead & ~gone)
@@ -224,7 +225,8 @@ def sample_pairs(
     Returns
     -------
     array, shape (N, k, k)
-        ln sin²θ of each pair; -inf on the diagonal and where two inputs are parallel, NaN where one is dead.
+        ln sin²θ of each pair; -inf on the diagonal and where two inputs are parallel (to rounding, if neither is the
+        base), NaN where one of them or the base is dead.
 
     Raises
     ------
@@ -320,7 +322,7 @@ def _all_pairs(xp: Any, state: ChainState) -> Any:
             aligned = xp.vecdot(u[:, i], u[:, j])
             gap = u[:, j] - aligned[:, None] * u[:, i]
             sin2 = xp.vecdot(difference, difference) + (a * b * xp.exp(scale)) ** 2 * xp.vecdot(gap, gap)
-            positive = sin2 > 0
+            positive = sin2 > _PARALLEL
             value = 2 * scale + xp.log(xp.where(positive, sin2, xp.ones_like(sin2)))
             value = xp.where(positive, xp.clip(value, None, 0.0), xp.full_like(value, -np.inf))
             # a collapsed input coincides with the base

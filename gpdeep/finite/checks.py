@@ -87,3 +87,20 @@ def check_angles(theta0: Any) -> FloatArray:
             "Give the angle of two different inputs, 0 < θ ≤ π; angles as small as 1e-150 are fine.",
         )
     return angles
+
+
+def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> FloatArray:
+    """One standard deviation for each layer, shape (L,)."""
+    sigma = np.asarray(value, dtype=float)
+    if (
+        sigma.shape not in ((), (depth,))
+        or not np.isfinite(sigma).all()
+        or (sigma < 0).any()
+        or (positive and not sigma.all())
+    ):
+        raise DomainError(
+            f"{name} is {value!r}.",
+            f"It is negative, {'zero, ' if positive else ''}NaN or infinite, or a list that does not fit {depth} layers.",
+            "Give one standard deviation, or one for each hidden layer.",
+        )
+    return np.broadcast_to(sigma, (depth,)).copy()

@@ -21,9 +21,7 @@ _NODE, _WEIGHT = np.polynomial.hermite_e.hermegauss(9)
 _WEIGHT = _WEIGHT / _WEIGHT.sum()
 
 
-def closure_path(
-    start: Angles, weight: FloatArray, widths: IntArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def closure_path(start: Angles, weight: FloatArray, widths: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean, standard deviation and survival after each layer, each of shape (L,)."""
     mean, std, survival = (np.empty(len(widths)) for _ in range(3))
     angles, alive = start, 1.0

@@ -142,9 +142,7 @@ def _series(theta: FloatArray, n: int) -> FloatArray:
     theta = np.maximum(theta, 1e-300)  # R does not depend on θ down there
     to_theta = interpolation_matrix(table["theta"], theta)
     det, variance, third = (to_theta @ table[name].T for name in ("det", "variance", "third"))
-    zero_det, zero_variance, zero_third = (
-        table[name][:, 0] @ powers for name in ("det", "variance", "third")
-    )
+    zero_det, zero_variance, zero_third = (table[name][:, 0] @ powers for name in ("det", "variance", "third"))
     mean = log_sin2_next(theta) - 2 * log_sin(theta) + exact[0] + det @ powers - zero_det
     return np.stack(
         [

@@ -109,9 +109,10 @@ def frame_step(xp: Any, normal: Normal, frame: Frame, width: int, phi: TwoSlope,
     base_growth = xp.log(safe_aa[:, 0] / width)
     proper = ~(dead | collapsed | orthogonal) & (rr > 0) & (bb > 0) & (aa > 0)
     collapsed = collapsed | ~(proper | dead | orthogonal)  # the residual underflowed to zero
+    growth = xp.log(xp.where(bb > 0, bb, 1.0) / width)
     aa, bb, rr = (xp.where(proper, value, 1.0) for value in (aa, bb, rr))
     next_cos = xp.clip((cos * aa + sin * hw) / xp.sqrt(aa * bb), -1.0, 1.0)
-    directions = _directions(xp, residual, proper) if frame.directions is not None else None
+    directions = _directions(xp, residual, proper | orthogonal) if frame.directions is not None else None
     return Step(
         Frame(
             xp.where(proper, next_cos, 0.0),
@@ -119,7 +120,7 @@ def frame_step(xp: Any, normal: Normal, frame: Frame, width: int, phi: TwoSlope,
             directions,
         ),
         base_growth,
-        xp.log(bb / width),
+        growth,
         dead,
         collapsed,
         orthogonal,
@@ -159,11 +160,11 @@ def _events(xp: Any, kappa: Any, h: Any, w: Any, phi: TwoSlope) -> tuple[Any, An
     return dead, joint & single, ~joint & ~dead
 
 
-def _directions(xp: Any, residual: Any, proper: Any) -> Any:
+def _directions(xp: Any, residual: Any, apart: Any) -> Any:
     """The residuals' directions in an orthonormal basis of their span, shape (N, m, m)."""
     r = coordinates(xp, residual)
     norm = xp.sqrt(xp.vecdot(r, r))
-    good = (norm > 0) & proper
+    good = (norm > 0) & apart
     unit = r / xp.where(good, norm, xp.ones_like(norm))[:, :, None]
     first = xp.zeros_like(r)
     first[:, :, 0] = 1.0

@@ -24,7 +24,7 @@ from ..errors import DomainError
 from ..result import FloatArray, IntArray
 from .backend import Backend, blocks_of, require_memory
 from .chain import MEMORY_BUDGET
-from .checks import check_integer, check_widths
+from .checks import check_integer, check_sigmas, check_widths
 from .orthonormal import coordinates
 
 SMALLEST_SIN = 1e-13
@@ -132,8 +132,7 @@ def sample_gram(
     x = np.asarray(backend.numpy(inputs) if hasattr(inputs, "detach") else inputs, dtype=float)
     if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
         raise DomainError(
-            f"inputs has shape {x.shape}"
-            + (" and holds NaN or infinite numbers." if x.ndim == 2 and x.size else "."),
+            f"inputs has shape {x.shape}" + (" and holds NaN or infinite numbers." if x.ndim == 2 and x.size else "."),
             "The Gram chain needs a matrix with one input a row.",
             "Give a finite matrix of shape (inputs, features).",
         )
@@ -145,9 +144,7 @@ def sample_gram(
             "Give sigma_w, the standard deviation of the weights times the square root of the fan-in.",
         )
     k = len(x)
-    require_memory(
-        2 * n_samples * k * k + 4 * k * int(layers.max()), memory_budget, f"{n_samples} Gram matrices"
-    )
+    require_memory(2 * n_samples * k * k + 4 * k * int(layers.max()), memory_budget, f"{n_samples} Gram matrices")
     start = backend.array(coordinates(np, x[None]) / np.sqrt(x.shape[1]))
     start = backend.xp.ones((n_samples, 1, 1), dtype=backend.xp.float64, device=backend.device) * start
     sigma_w = function.he_sigma_w if sigma_w is None else sigma_w  # type: ignore[union-attr]
@@ -163,20 +160,3 @@ def sample_gram(
     ):
         pass
     return c @ backend.xp.matrix_transpose(c)
-
-
-def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> FloatArray:
-    """One standard deviation for each layer, shape (L,)."""
-    sigma = np.asarray(value, dtype=float)
-    if (
-        sigma.shape not in ((), (depth,))
-        or not np.isfinite(sigma).all()
-        or (sigma < 0).any()
-        or (positive and not sigma.all())
-    ):
-        raise DomainError(
-            f"{name} is {value!r}.",
-            f"It is negative, {'zero, ' if positive else ''}NaN or infinite, or a list that does not fit {depth} layers.",
-            "Give one standard deviation, or one for each hidden layer.",
-        )
-    return np.broadcast_to(sigma, (depth,)).copy()

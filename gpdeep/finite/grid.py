@@ -172,9 +172,7 @@ def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
     column = np.broadcast_to(np.arange(sources)[:, None], rule.y.shape)
     orthogonal = rule.event.orthogonal
     if force_dense or sources <= _DENSE_NODES:
-        flat = np.bincount(
-            (index * sources + column).ravel(), weights.ravel(), minlength=(grid.size + 1) * sources
-        )
+        flat = np.bincount((index * sources + column).ravel(), weights.ravel(), minlength=(grid.size + 1) * sources)
         matrix = flat.reshape(grid.size + 1, sources)
         matrix[-1] = orthogonal
         return matrix
@@ -182,9 +180,7 @@ def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
 
     low = index.min(axis=(0, 2))  # sum duplicates in a band of each column first: far fewer entries to sort
     band = int((index.max(axis=(0, 2)) - low).max()) + 1
-    flat = np.bincount(
-        ((index - low[:, None]) + band * column).ravel(), weights.ravel(), minlength=sources * band
-    )
+    flat = np.bincount(((index - low[:, None]) + band * column).ravel(), weights.ravel(), minlength=sources * band)
     values = flat.reshape(sources, band)
     source, offset = np.nonzero(np.abs(values) > 1e-18)
     rows = np.concatenate([low[source] + offset, np.full(sources, grid.size)])
@@ -206,9 +202,11 @@ def _reporter(
             law = states / np.where(survival > 0, survival, np.nan)[:, None]
             mean = law @ x
             deviation = x - mean[:, None]
-            var = np.einsum("cj,cj->c", law, deviation**2)
+            square = deviation * deviation  # deviation**3 would call pow for each element
+            var = np.einsum("cj,cj->c", law, square)
             std = np.sqrt(np.maximum(var, 0.0))
-            skew = np.einsum("cj,cj->c", law, deviation**3) / np.where(std > 0, std, 1.0) ** 3
+            third = np.einsum("cj,cj->c", law, square * deviation)
+            skew = third / np.where(std > 0, std, 1.0) ** 3
             median = log_sin2_of(quantile(grid, law, 0.5))
             above = np.clip(states @ above_weight, 0.0, survival)
             slope = -np.expm1(np.minimum(mean, -1e-300))

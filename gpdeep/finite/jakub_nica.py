@@ -89,9 +89,7 @@ def rho(n: int) -> float:
     return float(np.log((n + 5) / (n - 1)) - 10 * n / (n + 5) ** 2 + 6 * n / (n - 1) ** 2)
 
 
-def jakub_nica_recursion(
-    widths: Any, theta0: float = np.pi / 2, *, legacy_input_step: int | None = None
-) -> FloatArray:
+def jakub_nica_recursion(widths: Any, theta0: float = np.pi / 2, *, legacy_input_step: int | None = None) -> FloatArray:
     """The papers' prediction of ln sin²θ_l for each layer, shape (L,).
 
     Parameters

@@ -35,7 +35,6 @@ from ..result import FloatArray, IntArray, Result
 from .binomial import active_counts
 from .checks import check_widths
 
-
 _FREQUENCIES = 512
 _COUNTS_PER_SIGMA = 8
 

@@ -81,9 +81,7 @@ def small_angle_cumulants(n: int) -> FloatArray:
     third = -_tetragamma_half_step((k - 1) / 2)
     drift = weight @ mean
     d = mean - drift
-    return np.array(
-        [drift, weight @ var + weight @ d**2, weight @ third + 3 * (weight @ (d * var)) + weight @ d**3]
-    )
+    return np.array([drift, weight @ var + weight @ d**2, weight @ third + 3 * (weight @ (d * var)) + weight @ d**3])
 
 
 def small_angle_cdf(n: int, r: ArrayLike) -> FloatArray:

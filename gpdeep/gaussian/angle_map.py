@@ -193,16 +193,26 @@ def log_sin2_next(theta: float | ArrayLike, kink: float = 1.0) -> Any:
     """
     r = kink if type(kink) is float and 0.0 <= kink <= 2.0 else kink_in_range(kink)
     if isinstance(theta, float):
-        s, q, w, c = _next(angle(theta), r)
-        if abs(c) <= 0.75:
-            return np.float64(math.log1p(-c * c))
-        sine = 2 * s * math.sqrt(q * w)
-        return np.float64(2 * math.log(sine) if sine else -math.inf)
-    sines, quotients, squares, cosines = _next_array(angles(theta), r)
+        return np.float64(_log_sin2(*_next(angle(theta), r)))
+    return _log_sin2_array(*_next_array(angles(theta), r))[()]
+
+
+def _log_sin2(s: float, q: float, w: float, c: float) -> float:
+    """ln sin²θ' from what `_next` returns."""
+    if abs(c) <= 0.75:
+        return math.log1p(-c * c)
+    sine = 2 * s * math.sqrt(q * w)
+    return 2 * math.log(sine) if sine else -math.inf
+
+
+def _log_sin2_array(
+    sines: FloatArray, quotients: FloatArray, squares: FloatArray, cosines: FloatArray
+) -> FloatArray:
+    """ln sin²θ' from what `_next_array` returns."""
     near = np.log1p(-np.minimum(cosines * cosines, 0.5625))
     with np.errstate(divide="ignore"):
         far = 2 * np.log(2 * sines * np.sqrt(quotients * squares))
-    return np.where(np.abs(cosines) <= 0.75, near, far)[()]
+    return np.where(np.abs(cosines) <= 0.75, near, far)
 
 
 def _next(theta: float, r: float) -> tuple[float, float, float, float]:

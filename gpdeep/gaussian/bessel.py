@@ -104,9 +104,7 @@ def full_moment_polynomial(a: int, b: int) -> Polynomial:
     (1, 0, 2)
     """
     a, b = exponents(a=a, b=b)
-    return _trim(
-        [math.factorial(k) * bessel_number(a, k) * bessel_number(b, k) for k in range(min(a, b) + 1)]
-    )
+    return _trim([math.factorial(k) * bessel_number(a, k) * bessel_number(b, k) for k in range(min(a, b) + 1)])
 
 
 @dataclass(frozen=True)

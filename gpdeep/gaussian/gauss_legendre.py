@@ -51,9 +51,7 @@ def gauss_legendre(m: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     if m % 2:
         near[-1] = far[-1] = 1.0
     inner = slice(-2 if m % 2 else -1, None, -1) if m > 1 else slice(0, 0)
-    rule = tuple(
-        np.concatenate([half, mirrored[inner]]) for half, mirrored in ((near, far), (far, near), (w, w))
-    )
+    rule = tuple(np.concatenate([half, mirrored[inner]]) for half, mirrored in ((near, far), (far, near), (w, w)))
     for array in rule:
         array.flags.writeable = False
     return rule[0], rule[1], rule[2]

@@ -149,8 +149,7 @@ def architecture_of(module: Any) -> Architecture:
     return Architecture(
         inputs=first.in_features,
         blocks=tuple(
-            Block(width, len(list(group)))
-            for width, group in itertools.groupby(layer.shape[0] for layer in hidden)
+            Block(width, len(list(group))) for width, group in itertools.groupby(layer.shape[0] for layer in hidden)
         ),
         outputs=last.out_features,
         phi=chain.phi,

@@ -119,8 +119,7 @@ def _candidates(module: types.ModuleType) -> list[str]:
         for name, value in vars(module).items()
         if not name.startswith("_")
         and (
-            isinstance(value, nn.Module)
-            or (callable(value) and getattr(value, "__module__", None) == module.__name__)
+            isinstance(value, nn.Module) or (callable(value) and getattr(value, "__module__", None) == module.__name__)
         )
     ][:10]
 

@@ -177,9 +177,7 @@ def entries(name: str, what: str, layer: nn.Module) -> FloatArray:
             "Undo the weight or spectral normalisation, parametrisation or pruning (torch.nn.utils).",
         )
     if is_lazy(tensor):
-        refuse_tensor(
-            name, what, "is not initialised yet", "Run the module once on an input of the right shape."
-        )
+        refuse_tensor(name, what, "is not initialised yet", "Run the module once on an input of the right shape.")
     if tensor.is_meta:
         refuse_tensor(name, what, "is on the meta device and has no values", "Materialise and initialise it.")
     if tensor.is_quantized or not tensor.is_floating_point():

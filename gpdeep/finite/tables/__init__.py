@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from ...result import FloatArray
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_table(name: str) -> Mapping[str, Any]:
     """The arrays of ``name.npz``, read-only."""
     with np.load(Path(__file__).with_name(f"{name}.npz")) as file:

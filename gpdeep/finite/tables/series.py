@@ -152,9 +152,7 @@ def main() -> None:
     log1p = [0.0] + [(-1) ** (k + 1) / k for k in range(1, _DEGREE + 1)]
     gram = compose(log1p, {x: one, z: one, (1, 0, 1): one, (0, 2, 0): -one})
     base = compose(log1p, {x: one})
-    other = compose(
-        log1p, {x: _constant(c_next**2), y: _constant(2 * c_next * np.sqrt(be)), z: _constant(be)}
-    )
+    other = compose(log1p, {x: _constant(c_next**2), y: _constant(2 * c_next * np.sqrt(be)), z: _constant(be)})
     det = add(gram, base, -1.0)
     f = add(det, other, -1.0)
     moments = moments_of_means(theta)

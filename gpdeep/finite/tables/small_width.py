@@ -120,8 +120,7 @@ def table_of_width(n: int, samples: float, seed: int) -> dict[str, Array]:
     return {
         "quantiles": sampled_quantiles - beta[:, None] * (sampled_quantiles[0] - exact_quantiles(n)),
         "cumulants": sampled - beta[:, None] ** np.arange(1, 5) * error,
-        "cumulants_se": cumulants(np.array([group[1] for group in groups])).std(axis=0, ddof=1)
-        / np.sqrt(_GROUPS),
+        "cumulants_se": cumulants(np.array([group[1] for group in groups])).std(axis=0, ddof=1) / np.sqrt(_GROUPS),
         "samples": np.array(_GROUPS * batches * (_ELEMENTS // n)),
     }
 
@@ -130,9 +129,7 @@ def main() -> None:
     """Run the simulation and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument(
-        "--samples", type=float, default=4e6, help="at width 16; others get samples * 16 / width"
-    )
+    parser.add_argument("--samples", type=float, default=4e6, help="at width 16; others get samples * 16 / width")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()

@@ -1,0 +1,454 @@
+r"""How deep can this network be before its inputs become indistinguishable? The main job.
+
+    L*(x*, c) = max{ l ≤ L : P( ln sin²θ_l ≥ x*  and both inputs alive, not collapsed ) ≥ c },
+
+the predicted degeneracy depth of two inputs at a given angle, or of a random pair of a data set, at finite width; beside it the
+infinite-width value, the effective depth t = Σ 1/n_l, the spread of lengths and the survival probability.
+
+What it is not: a statement about training. Above L* the inputs' images differ by less than the threshold in more than a share 1 - c of
+all initialisations; being below it is roughly necessary for training, not sufficient. The threshold is empirical: about -4 for
+tasks like MNIST, about -1.5 for CIFAR-10 (from the figures of Jakub & Nica 2023, arXiv 2306.01513).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .architecture import Architecture
+from .data import pair_angles
+from .errors import DomainError, InfeasibleError
+from .finite import AngleLaw, Method, angle_law
+from .finite.checks import MAX_WIDTH, check_sigmas
+from .meanfield.pair_path import pair_path
+from .result import SCHEMA_VERSION, FloatArray, Result, Status, render_table
+
+DEFAULT_THRESHOLD = -4.0
+FIRST_WIDTH = 8
+"""Where the search for a width begins: from here on no sampling is needed."""
+
+
+@dataclass(frozen=True)
+class InitialAngle:
+    """The angles between random pairs of a data set, in radians."""
+
+    mean: float
+    median: float
+    std: float
+    pairs: int
+
+
+@dataclass(frozen=True)
+class InfiniteWidth:
+    """The same network at infinite width: angle and ln sin² after layers 1..L, means over the initial angles."""
+
+    angle: FloatArray
+    log_sin2: FloatArray
+
+
+@dataclass(frozen=True)
+class DegeneracyDepth:
+    """The largest depth at which the inputs are still told apart.
+
+    `finite`, `infinite`: L* (0: at no depth; None: the method does not give the probability). `reached`: whether it lies inside the
+    network; False means that the inputs are still told apart after its last hidden layer.
+    """
+
+    finite: int | None
+    infinite: int
+    reached: bool | None
+    threshold: float
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DepthPrediction(Result):
+    """What `predict_depth` answers.
+
+    Attributes
+    ----------
+    architecture : str
+    options : dict
+        Every option with the value that was used.
+    law : AngleLaw
+        The law of ln sin²θ_l at finite width, layer by layer.
+    infinite : InfiniteWidth
+    degeneracy_depth : DegeneracyDepth
+    effective_depth : float
+        t = Σ 1/n_l.
+    initial_angle : float or InitialAngle
+    width : int or None
+        The width that was found, where the architecture had an unknown one.
+    """
+
+    architecture: str
+    options: dict[str, Any]
+    law: AngleLaw
+    infinite: InfiniteWidth
+    degeneracy_depth: DegeneracyDepth
+    effective_depth: float
+    initial_angle: float | InitialAngle
+    width: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that ``gpdeep depth --json`` prints."""
+        plain, law = super().to_dict(), self.law.to_dict()
+        finite = {"method": law["method"]}
+        for name in ("mean", "std", "median"):
+            finite[f"log_sin2_{name}"] = law[name]
+        for name in ("survival", "log_length2_mean", "log_length2_std", "dead", "collapsed", "orthogonal"):
+            finite[name] = law[name]
+        finite["probability_above"] = law["above"]
+        error = law["error"]
+        finite["error"] = {
+            "kind": error["kind"],
+            "log_sin2_mean": error["mean"],
+            "log_sin2_std": error["std"],
+        }
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "command": "depth",
+            "inputs": {"architecture": plain["architecture"], **plain["options"]},
+            "status": plain["status"],
+            "finite": finite,
+            "infinite": plain["infinite"],
+            "degeneracy_depth": plain["degeneracy_depth"],
+            "effective_depth": plain["effective_depth"],
+            "initial_angle": plain["initial_angle"],
+            "width": plain["width"],
+        }
+
+    def __str__(self) -> str:
+        """The table that ``gpdeep depth`` prints."""
+        law, depth = self.law, self.degeneracy_depth
+        layers = sorted({1, 2, 5, *range(10, len(law.mean), max(10, len(law.mean) // 80 * 10)), len(law.mean)})
+        rows = [
+            [
+                str(layer),
+                f"{law.mean[layer - 1]:.3f}",
+                f"{law.std[layer - 1]:.3f}",
+                f"{law.median[layer - 1]:.3f}",
+                f"{self.infinite.log_sin2[layer - 1]:.3f}",
+                f"{law.survival[layer - 1]:.4f}",
+                f"{law.above[layer - 1]:.4f}",
+            ]
+            for layer in layers
+            if layer <= len(law.mean)
+        ]
+        angle = self.initial_angle
+        start = (
+            f"median of {angle.pairs} pairs {angle.median:.4f}" if isinstance(angle, InitialAngle) else f"{angle:.4f}"
+        )
+        notes = [
+            *([f"width found: {self.width}"] if self.width is not None else []),
+            f"degeneracy depth (ln sin² ≥ {depth.threshold:g} with probability {depth.confidence:g}): "
+            + (f"{depth.finite}" if depth.finite is not None else "not given by this method")
+            + (
+                f" of {len(law.mean)} layers"
+                if depth.reached
+                else f": still told apart after all {len(law.mean)} layers"
+            )
+            * (depth.finite is not None)
+            + f"; infinite width: {depth.infinite}"
+            + ("+" if depth.infinite == len(law.mean) else ""),
+            f"effective depth Σ1/n = {self.effective_depth:.4g}; ln length² = {law.log_length2_mean[-1]:.3f} ± "
+            f"{law.log_length2_std[-1]:.3f}; initial angle {start} rad",
+            f"method {law.method}; error of mean {law.error.mean:.2g}, of std {law.error.std:.2g} ({law.error.kind})",
+            *self.status.messages,
+        ]
+        columns = ["layer", "mean ln sin²θ", "std", "median", "infinite width", "survival", f"P(≥ {depth.threshold:g})"]
+        return render_table(f"{self.architecture}  {self.options['activation']}", columns, rows, notes)
+
+
+def predict_depth(
+    architecture: Architecture | str,
+    *,
+    angle: float | None = None,
+    data: Any = None,
+    centre: bool = True,
+    threshold: float = DEFAULT_THRESHOLD,
+    confidence: float = 0.5,
+    method: str = "auto",
+    seed: int = 0,
+    samples: int = 20_000,
+    progress: Callable[[int, int], None] | None = None,
+) -> DepthPrediction:
+    r"""Predict how far two inputs of a network can be told apart, layer by layer.
+
+    Parameters
+    ----------
+    architecture : Architecture or str
+        The network; text such as ``"784,128x50,10"``. A width ``?`` is found by `find_width`.
+    angle : float, optional
+        Angle between the two inputs in (0, π], in radians; default π/2. Not together with `data`.
+    data : str, path or array_like, optional
+        Take the angles of 2,000 random pairs of these inputs instead: "digits", a folder of idx files (its training images), a .npy
+        file, an array (samples, features). See `gpdeep.data`.
+    centre : bool
+        Subtract the mean over samples first. Raw images live in one orthant, where typical angles are small.
+    threshold : float
+        ln sin²θ below which two inputs count as indistinguishable.
+    confidence : float
+        Share c of initialisations (and pairs) in which they must be told apart, in (0, 1).
+    method : str
+        See `gpdeep.finite.law`.
+    seed, samples : int
+        Seed of pairs and sampled networks; number of sampled networks where the method samples.
+    progress : callable, optional
+        Called with (layers done, layers) while networks are sampled.
+
+    Returns
+    -------
+    DepthPrediction
+
+    Raises
+    ------
+    DomainError
+        An argument is out of range, or data and architecture do not fit.
+    InfeasibleError
+        No width is enough for an unknown width ``?``.
+
+    Warns
+    -----
+    ValidityWarning
+        The chosen method is not known to hold for these widths.
+
+    Notes
+    -----
+    Assumptions: fully connected, iid Gaussian weights at initialisation; other iid weights change the answer at order 1/n
+    (`gpdeep.nn.architecture_of`). Statements are about post-activations of hidden layers. Inputs have |x|² = n_0.
+
+    References
+    ----------
+    Jakub & Nica (2023), arXiv 2302.09712 and 2306.01513.
+
+    Examples
+    --------
+    >>> answer = predict_depth("784,64x100,10")
+    >>> answer.degeneracy_depth.finite, answer.degeneracy_depth.infinite
+    (36, 58)
+    """
+    network = Architecture.parse(architecture) if isinstance(architecture, str) else architecture
+    _check_confidence(confidence)
+    if network.has_unknown:
+        return find_width(
+            network,
+            angle=angle,
+            data=data,
+            centre=centre,
+            threshold=threshold,
+            confidence=confidence,
+            method=method,
+            seed=seed,
+            samples=samples,
+        )
+    start = _initial_angles(network, angle, data, centre, seed)
+    return _predict(network, start, threshold, confidence, method, seed, samples, progress)
+
+
+def find_width(
+    depth: int | Architecture | str,
+    *,
+    angle: float | None = None,
+    data: Any = None,
+    centre: bool = True,
+    threshold: float = DEFAULT_THRESHOLD,
+    confidence: float = 0.5,
+    method: str = "auto",
+    seed: int = 0,
+    samples: int = 20_000,
+) -> DepthPrediction:
+    """The smallest width with which a network's degeneracy depth reaches its own depth.
+
+    Parameters
+    ----------
+    depth : int, Architecture or str
+        Number of hidden layers of equal width; or a network with the width ``?`` for the unknown, ``"784,?x50,10"``.
+    angle, data, centre, threshold, confidence, method, seed, samples
+        As in `predict_depth`.
+
+    Returns
+    -------
+    DepthPrediction
+        Of the network found; its `width` is the answer.
+
+    Raises
+    ------
+    DomainError
+        No width, or more than one kind of width, is unknown in the architecture; another argument is out of range.
+    InfeasibleError
+        Even width 10^6 is not enough: the depth exceeds the infinite-width value.
+
+    Notes
+    -----
+    Bisection in the width, 20 laws at most: the probability of telling the inputs apart grows with it.
+
+    Examples
+    --------
+    >>> find_width(30).width
+    44
+    """
+    if isinstance(depth, (int, np.integer)) and not isinstance(depth, bool):
+        depth = f"1,?x{depth},1"
+        if data is not None:
+            raise DomainError(
+                "find_width was given a depth and data.",
+                "Data have a number of features that an architecture must name.",
+                "Give the architecture as text, as in '784,?x50,10'.",
+            )
+    network = Architecture.parse(depth) if isinstance(depth, str) else depth
+    _check_confidence(confidence)
+    if not network.has_unknown:
+        raise DomainError(
+            f"The architecture '{network}' has no unknown width.",
+            "All widths are numbers, so there is nothing to find.",
+            "Write ? for the width to be found, as in 784,?x50,10; or use predict_depth.",
+        )
+    start = _initial_angles(network, angle, data, centre, seed)
+
+    def predict(width: int) -> DepthPrediction:
+        return _predict(network.with_width(width), start, threshold, confidence, method, seed, samples, None)
+
+    def enough(prediction: DepthPrediction) -> bool:
+        found = prediction.degeneracy_depth.finite
+        if found is None:
+            raise DomainError(
+                f"method '{prediction.law.method}' gives no probability of telling the inputs apart.",
+                "It predicts one number a layer.",
+                "Use method='auto' to find a width.",
+            )
+        return found >= network.depth
+
+    low, high, best = 0, FIRST_WIDTH, predict(FIRST_WIDTH)
+    while not enough(best):
+        if high == MAX_WIDTH:
+            limit = best.degeneracy_depth
+            raise InfeasibleError(
+                f"No width up to {MAX_WIDTH} lets {network.depth} hidden layers keep ln sin² above {threshold:g} with "
+                f"probability {confidence:g}.",
+                f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it.",
+                f"Use at most {limit.infinite} hidden layers, a lower threshold, or a lower confidence.",
+            )
+        low, high = high, min(4 * high, MAX_WIDTH)
+        best = predict(high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        candidate = predict(middle)
+        if enough(candidate):
+            high, best = middle, candidate
+        else:
+            low = middle
+    return replace(best, architecture=str(network), width=high)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Initial angles, and how they came about."""
+
+    angles: FloatArray
+    summary: float | InitialAngle
+    options: dict[str, Any]
+    status: Status
+
+
+def _initial_angles(network: Architecture, angle: float | None, data: Any, centre: bool, seed: int) -> _Start:
+    """One angle, or those of random pairs of a data set with as many features as the network has inputs."""
+    if data is None:
+        value = float(np.pi / 2 if angle is None else angle)
+        return _Start(np.array([value]), value, {"angle": value, "data": None, "centre": centre}, Status())
+    if angle is not None:
+        raise DomainError(
+            f"Both an angle ({angle!r}) and data were given.",
+            "The initial angle is either a number or taken from data.",
+            "Leave one of the two out.",
+        )
+    sample = pair_angles(data, centre=centre, rng=seed)
+    if sample.features != network.inputs:
+        raise DomainError(
+            f"The data have {sample.features} features; the architecture '{network}' has {network.inputs} inputs.",
+            "The architecture was written for other data.",
+            f"Begin the architecture with {sample.features}.",
+        )
+    summary = InitialAngle(sample.mean, sample.median, sample.std, sample.pairs)
+    shown = os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
+    return _Start(sample.angles, summary, {"angle": None, "data": shown, "centre": centre}, sample.status)
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise DomainError(
+            f"confidence is {confidence!r}.",
+            "It was given in percent, or asks for certainty.",
+            "Give a probability strictly between 0 and 1.",
+        )
+
+
+def _predict(
+    network: Architecture,
+    start: _Start,
+    threshold: float,
+    confidence: float,
+    method: str,
+    seed: int,
+    samples: int,
+    progress: Callable[[int, int], None] | None,
+) -> DepthPrediction:
+    if not network.is_dense:
+        raise DomainError(
+            f"The architecture '{network}' has residual or normalised blocks.",
+            "This version predicts plain fully connected layers only.",
+            "Write the hidden layers as 128x50.",
+        )
+    depth = network.depth
+    sigma_w = check_sigmas("sigma_w", network.weight_sigma, depth, positive=True)
+    sigma_b = check_sigmas("sigma_b", network.sigma_b, depth)
+    law = angle_law(
+        network.widths,
+        start.angles,
+        method=method,
+        phi=network.phi,
+        sigma_w=sigma_w,
+        sigma_b=sigma_b,
+        threshold=threshold,
+        n_samples=samples,
+        rng=seed,
+        progress=progress,
+    )
+    angles, log_sin2, _ = pair_path(start.angles, network.phi, sigma_w, sigma_b)
+    finite = None if np.isnan(law.above).all() and law.method is not Method.CHAIN else _last(law.above, confidence)
+    return DepthPrediction(
+        status=start.status & law.status,
+        architecture=str(network),
+        options={
+            "activation": network.phi.name,
+            "sigma_w": network.weight_sigma,
+            "sigma_b": network.sigma_b,
+            **start.options,
+            "threshold": float(threshold),
+            "confidence": float(confidence),
+            "method": str(law.method),
+            "seed": int(seed),
+            "samples": int(samples),
+        },
+        law=law,
+        infinite=InfiniteWidth(angles.mean(axis=1), log_sin2.mean(axis=1)),
+        degeneracy_depth=DegeneracyDepth(
+            finite=finite,
+            infinite=_last((log_sin2 >= threshold).mean(axis=1), confidence),
+            reached=None if finite is None else finite < depth,
+            threshold=float(threshold),
+            confidence=float(confidence),
+        ),
+        effective_depth=network.effective_depth,
+        initial_angle=start.summary,
+    )
+
+
+def _last(probability: FloatArray, confidence: float) -> int:
+    """The largest layer (from 1) whose probability is at least `confidence`; 0 if none."""
+    layers = np.flatnonzero(probability >= confidence)
+    return int(layers[-1]) + 1 if layers.size else 0

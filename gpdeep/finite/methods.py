@@ -1,0 +1,251 @@
+"""One question, several methods: `angle_law` chooses, checks and runs them. What each gives stands in `law`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..activations import TwoSlope, activation
+from ..errors import DomainError, ValidityWarning
+from ..gaussian import angle_map, log_sin2_next
+from ..result import FloatArray, IntArray, Status, StatusCode
+from .chain import MEMORY_BUDGET
+from .checks import check_angles, check_sigmas, check_widths
+from .closure import closure_path
+from .cumulants import one_step_error
+from .diffusion import diffusion_layer
+from .grid import LayerSummary, propagate
+from .jakub_nica import density_layer, jakub_nica_recursion
+from .law import AngleLaw, LawError, Method
+from .lengths import length_law
+from .one_layer import Angles, relu_layer
+from .sampled_law import Progress, sampled_law
+
+GRID_FROM_WIDTH = 8
+"""`auto` takes the grid from this width on, and the chain below, where sampling is cheap and has no model error."""
+
+_LEAST_WIDTH = {Method.CLOSURE: 2, Method.JAKUB_NICA: 2, Method.JAKUB_NICA_DENSITY: 2}
+_VALID_FROM = {Method.CLOSURE: 32, Method.DIFFUSION: 64}
+
+
+def angle_law(
+    widths: Any,
+    theta0: Any = np.pi / 2,
+    *,
+    method: str = "auto",
+    phi: str | TwoSlope = "relu",
+    sigma_w: Any = None,
+    sigma_b: Any = 0.0,
+    threshold: float = -4.0,
+    n_samples: int = 20_000,
+    rng: Any = 0,
+    memory_budget: float = MEMORY_BUDGET,
+    progress: Progress | None = None,
+) -> AngleLaw:
+    r"""The law of the angle between two inputs after each hidden layer, as the law of x = ln sin²θ.
+
+    Parameters
+    ----------
+    widths : sequence of int, shape (L,)
+        Hidden widths n_1..n_L, from 1 to 10^6; L up to 10^5. Input and output dimension do not enter.
+    theta0 : float or array_like, shape (P,)
+        Angle between the two inputs in (0, π], in radians. Several angles, such as those of pairs of a data set, are
+        mixed with equal weights; zeros among them count as collapsed. A torch tensor makes the chain run on its device.
+    method : str
+        "auto": the grid for ReLU without bias and widths from 8 on, else the chain. Others: see `gpdeep.finite.law`.
+    phi : str or TwoSlope
+        The activation. All methods but the chain and `infinite` need ReLU.
+    sigma_w, sigma_b : float or sequence of float, shape (L,)
+        Standard deviations of weights (times √fan-in) and biases. Without bias σ_w only scales lengths; it defaults to
+        the value that keeps the variance. With bias only the chain applies (angles from 1e-13 up), and inputs have
+        |x|² = n_0.
+    threshold : float
+        x below which two inputs count as indistinguishable.
+    n_samples, rng, memory_budget
+        For the chain: number of networks, seed, bytes.
+    progress : callable, optional
+        Called with (layers done, layers) while the chain runs.
+
+    Returns
+    -------
+    AngleLaw
+
+    Raises
+    ------
+    DomainError
+        An argument is out of range, or the method does not apply to it.
+    MemoryBudgetError
+        The chain's state does not fit.
+
+    Warns
+    -----
+    ValidityWarning
+        The method is asked for outside the widths where it is known to hold.
+
+    Notes
+    -----
+    Cost of the grid: L products with a banded matrix of some hundred rows; 100 layers of 512 take some milliseconds.
+
+    References
+    ----------
+    Jakub & Nica (2023), arXiv 2302.09712, pose the question and solve it to O(1/n); the grid is derived in
+    `gpdeep.finite`.
+
+    Examples
+    --------
+    >>> law = angle_law([100] * 100)
+    >>> print(f"{law.mean[-1]:.2f} +- {law.std[-1]:.2f}, median {law.median[-1]:.2f}")
+    -6.48 +- 1.92, median -6.34
+    """
+    layers, angles, function = check_widths(widths), check_angles(_numpy(theta0)), activation(phi)
+    weights = check_sigmas("sigma_w", function.he_sigma_w if sigma_w is None else sigma_w, len(layers), positive=True)
+    biases = check_sigmas("sigma_b", sigma_b, len(layers))
+    if not np.isfinite(threshold):
+        raise DomainError(
+            f"threshold is {threshold!r}.",
+            "The threshold of ln sin² is NaN or infinite.",
+            "Give a finite number, such as -4.",
+        )
+    chosen = _choose(method, layers, function, bool(biases.any()))
+    messages = _validity(chosen, layers)
+    for message in messages:
+        warnings.warn(message, ValidityWarning, stacklevel=2)
+    if chosen is Method.CHAIN:
+        fields = sampled_law(
+            theta0, layers, function, weights, biases, threshold, n_samples, rng, memory_budget, progress
+        )
+    else:
+        with np.errstate(divide="ignore"):
+            log_sin2 = np.where(angles > 0, 2 * np.log(np.sin(angles)), -np.inf)
+        start, weight = Angles(angles, log_sin2), np.full(len(angles), 1 / len(angles))
+        if chosen in _LAYERS:
+            fields = _propagated(chosen, start, weight, layers, threshold)
+        else:
+            fields = _path(chosen, start, weight, layers, function, threshold)
+    status = Status(StatusCode.OUTSIDE_VALIDITY if messages else StatusCode.OK, messages)
+    if function.one_sided and not biases.any():  # exact, and better than a sample
+        length = length_law(layers, sigma_w=tuple(weights * abs(function.negative + function.positive)))
+        fields |= {"log_length2_mean": length.mean, "log_length2_std": length.std}
+    return AngleLaw(
+        method=chosen,
+        widths=layers,
+        theta0=angles,
+        phi=function.name,
+        threshold=float(threshold),
+        **(fields | {"status": status & fields.get("status", Status())}),
+    )
+
+
+_LAYERS = {
+    Method.GRID: lambda: relu_layer,
+    Method.DIFFUSION: lambda: diffusion_layer,
+    Method.JAKUB_NICA_DENSITY: lambda: density_layer([True]),
+}
+
+
+def _propagated(
+    method: Method, start: Angles, weight: FloatArray, widths: IntArray, threshold: float
+) -> dict[str, Any]:
+    """The methods that carry the whole law on a grid."""
+    grid, state, summary = propagate(start, weight, widths, _LAYERS[method](), threshold)
+    alive = state.sum()
+    return {
+        **{name: getattr(summary, name) for name in summary.__dataclass_fields__},
+        "error": _grid_error(widths, summary) if method is Method.GRID else LawError("none", np.nan, np.nan),
+        "log_tan2": np.append(grid.y, np.inf),
+        "mass": state / alive if alive > 0 else np.full_like(state, np.nan),
+    }
+
+
+def _numpy(values: Any) -> Any:
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
+
+
+def _choose(method: str, widths: IntArray, phi: TwoSlope, bias: bool) -> Method:
+    try:
+        chosen = Method(method)
+    except ValueError as error:
+        raise DomainError(
+            f"method is {method!r}.",
+            "The name is misspelt.",
+            f"Use one of: {', '.join(Method)}.",
+        ) from error
+    if chosen is Method.AUTO:
+        wide = int(widths.min()) >= GRID_FROM_WIDTH
+        return Method.GRID if phi.one_sided and wide and not bias else Method.CHAIN
+    if chosen is not Method.CHAIN and (bias or (chosen is not Method.INFINITE and not phi.one_sided)):
+        raise DomainError(
+            f"method '{chosen}' was asked for with the activation '{phi.name}'{' and biases' if bias else ''}.",
+            "The one-layer law is derived for ReLU without bias.",
+            "Use method='chain', which is exact for every two-slope activation and for biases.",
+        )
+    if int(widths.min()) < _LEAST_WIDTH.get(chosen, 1):
+        raise DomainError(
+            f"method '{chosen}' was asked for with a layer of width {int(widths.min())}.",
+            "Its formulas divide by n - 1 or need a pair that can survive.",
+            "Use method='auto'.",
+        )
+    return chosen
+
+
+def _validity(method: Method, widths: IntArray) -> tuple[str, ...]:
+    valid_from = _VALID_FROM.get(method, 1)
+    if int(widths.min()) >= valid_from:
+        return ()
+    return (
+        f"method '{method}' is known to hold from width {valid_from}; the narrowest layer has {int(widths.min())}. "
+        "Use method='auto'.",
+    )
+
+
+def _grid_error(widths: IntArray, summary: LayerSummary) -> LawError:
+    """Errors of the one-layer moments, added up over the layers as if each reached the end in full."""
+    mean = var = 0.0
+    for n, count in zip(*np.unique(widths, return_counts=True), strict=True):
+        shift, relative = one_step_error(int(n))
+        mean += int(count) * shift
+        var += int(count) * relative * 8 / int(n)
+    std = float(summary.std[-1])
+    return LawError("estimate", mean + 1e-6, var / (2 * std) + 1e-6 if std > 0 else np.nan)
+
+
+def _path(
+    method: Method, start: Angles, weight: FloatArray, widths: IntArray, phi: TwoSlope, threshold: float
+) -> dict[str, Any]:
+    """The methods that give numbers a layer and no distribution."""
+    unknown, certain = np.full(len(widths), np.nan), np.ones(len(widths))
+    apart = np.isfinite(start.log_sin2)
+    alive = float(weight[apart].sum())
+    start, weight = Angles(start.theta[apart], start.log_sin2[apart]), weight[apart] / alive
+    fields = dict.fromkeys(("std", "median", "dead", "collapsed", "orthogonal", "above"), unknown)
+    fields["survival"] = certain * alive
+    if method is Method.CLOSURE:
+        fields["mean"], fields["std"], survival = closure_path(start, weight, widths)
+        fields["median"], fields["survival"] = fields["mean"], survival * alive
+        fields["above"] = fields["survival"] * ndtr((fields["mean"] - threshold) / np.maximum(fields["std"], 1e-300))
+    elif method is Method.INFINITE:
+        path = infinite_path(start.theta, len(widths), phi.kink)[1]
+        fields["mean"], fields["median"] = path @ weight, np.median(path, axis=1)
+        fields["std"] = np.sqrt((path - fields["mean"][:, None]) ** 2 @ weight)
+        fields["above"] = ((path >= threshold) @ weight) * alive
+        fields["dead"] = fields["orthogonal"] = certain * 0
+        fields["collapsed"] = certain - alive
+    else:
+        fields["mean"] = weight @ np.array([jakub_nica_recursion(widths, float(angle)) for angle in start.theta])
+    nothing = np.zeros(0)
+    lengths = dict.fromkeys(("log_length2_mean", "log_length2_std"), unknown)
+    return {**fields, **lengths, "error": LawError("none", np.nan, np.nan), "log_tan2": nothing, "mass": nothing}
+
+
+def infinite_path(theta0: FloatArray, depth: int, kink: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """Angles and ln sin² of the infinite-width network after layers 1..L, both of shape (L, P)."""
+    angles, log_sin2 = np.empty((depth, len(theta0))), np.empty((depth, len(theta0)))
+    theta = theta0
+    for layer in range(depth):
+        log_sin2[layer] = log_sin2_next(theta, kink)
+        theta = angle_map(theta, kink)
+        angles[layer] = theta
+    return angles, log_sin2

@@ -1,0 +1,138 @@
+"""The law of the angle by sampling the exact chain: summaries layer by layer, standard errors at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..activations import TwoSlope
+from ..result import FloatArray, IntArray, Status, StatusCode
+from .backend import Backend, require_memory
+from .chain import pair_frame, run_chain
+from .checks import check_integer
+from .gram import pair_of, run_gram_chain
+from .grid import log_tan2
+from .law import LawError
+
+Progress = Callable[[int, int], None]
+_NAMES = ("mean", "std", "median", "survival", "dead", "collapsed", "orthogonal", "above")
+_LENGTHS = ("log_length2_mean", "log_length2_std")
+
+
+def sampled_law(
+    theta0: Any,
+    widths: IntArray,
+    phi: TwoSlope,
+    sigma_w: FloatArray,
+    sigma_b: FloatArray,
+    threshold: float,
+    n_samples: int,
+    rng: Any,
+    memory_budget: float,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """The fields of `AngleLaw` that sampling determines."""
+    n_samples = check_integer("n_samples", n_samples, 1, 10**9)
+    require_memory(24 * n_samples, memory_budget, f"The state of {n_samples} sampled networks")
+    backend = Backend.of(theta0)
+    layers = (_with_bias if sigma_b.any() else _without_bias)(
+        theta0, widths, phi, sigma_w, sigma_b, n_samples, rng, backend
+    )
+    columns: list[tuple[float, ...]] = []
+    x = np.zeros(0)
+    for layer, (log_sin2, length, dead, collapsed, orthogonal) in enumerate(layers, start=1):
+        alive = ~(dead | collapsed)
+        x = np.sort(log_sin2[alive])
+        length = length[alive]
+        columns.append(
+            (
+                *((x.mean(), x.std(), float(np.median(x))) if x.size else (np.nan,) * 3),
+                alive.mean(),
+                dead.mean(),
+                collapsed.mean(),
+                orthogonal.mean(),
+                (x >= threshold).sum() / n_samples,
+                *((length.mean(), length.std()) if x.size else (np.nan,) * 2),
+            )
+        )
+        if progress is not None:
+            progress(layer, len(widths))
+    status = Status()
+    if x.size < 2:
+        message = f"{x.size} of {n_samples} sampled pairs survived all layers: too few for moments there."
+        status = Status(StatusCode.NOT_CONVERGED, (message,))
+    table = np.array(columns).T
+    return {
+        **dict(zip(_NAMES + _LENGTHS, table, strict=True)),
+        "error": _standard_error(x),
+        "log_tan2": log_tan2(x),
+        "mass": np.full(x.size, 1 / max(x.size, 1)),
+        "n_samples": n_samples,
+        "seed": int(rng) if isinstance(rng, (int, np.integer)) else None,
+        "status": status,
+    }
+
+
+Layer = tuple[Any, Any, Any, Any, Any]  # ln sin², ln length² of the base, dead, collapsed, orthogonal; numpy, (N,)
+
+
+def _without_bias(
+    theta0: Any,
+    widths: IntArray,
+    phi: TwoSlope,
+    sigma_w: FloatArray,
+    sigma_b: FloatArray,
+    n_samples: int,
+    rng: Any,
+    backend: Backend,
+) -> Iterator[Layer]:
+    """The moving-frame chain, exact at any angle."""
+    gain = np.cumsum(2 * np.log(sigma_w / phi.he_sigma_w))
+    frame = pair_frame(theta0, n_samples, rng, backend)
+    for layer, state in enumerate(run_chain(frame, widths, phi, rng, backend)):
+        yield (
+            backend.numpy(state.log_sin2)[:, 0],
+            backend.numpy(state.log_length2)[:, 0] + gain[layer],
+            backend.numpy(state.dead)[:, 0],
+            backend.numpy(state.collapsed)[:, 0],
+            backend.numpy(state.orthogonal)[:, 0],
+        )
+
+
+def _with_bias(
+    theta0: Any,
+    widths: IntArray,
+    phi: TwoSlope,
+    sigma_w: FloatArray,
+    sigma_b: FloatArray,
+    n_samples: int,
+    rng: Any,
+    backend: Backend,
+) -> Iterator[Layer]:
+    """The Gram chain: with biases lengths matter, and no event is absorbing, but it counts once it has happened."""
+    xp = backend.xp
+    frame = pair_frame(theta0, n_samples, rng, backend)
+    zero = xp.zeros_like(frame.cos)
+    start = xp.stack(
+        [xp.concat([zero + 1, zero], axis=1), xp.concat([frame.cos, xp.exp(frame.log_sin)], axis=1)], axis=1
+    )
+    dead = collapsed = np.zeros(n_samples, dtype=bool)
+    for c, counts in run_gram_chain(start, widths, phi, sigma_w, sigma_b, rng, backend):
+        log_sin2, died, parallel = pair_of(xp, c, counts)
+        dead = dead | (backend.numpy(died) & ~collapsed)
+        collapsed = collapsed | (backend.numpy(parallel) & ~dead)
+        base = xp.where(c[:, 0, 0] > 0, c[:, 0, 0], xp.ones_like(c[:, 0, 0]))
+        orthogonal = backend.numpy((c[:, 1, 0] == 0) & ~died) & ~(dead | collapsed)
+        yield backend.numpy(log_sin2), backend.numpy(2 * xp.log(base)), dead, collapsed, orthogonal
+
+
+def _standard_error(x: FloatArray) -> LawError:
+    """Standard errors of the sample mean and, by the fourth moment, of the sample standard deviation."""
+    if x.size < 2:
+        return LawError("standard_error", np.nan, np.nan)
+    std = float(x.std(ddof=1))
+    fourth = float(np.mean((x - x.mean()) ** 4))
+    spread = float(np.sqrt(max(fourth - std**4, 0.0) / x.size) / (2 * std)) if std > 0 else 0.0
+    return LawError("standard_error", std / x.size**0.5, spread)
