@@ -8,12 +8,13 @@ of width 128. Blocks may be residual, ``res(128x50,alpha=1,beta=0.1)`` for h ←
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from .activations import TwoSlope, activation
+from .activations import RELU, TwoSlope
 from .errors import DomainError
 from .finite.checks import MAX_DEPTH, MAX_WIDTH
 
@@ -75,7 +76,7 @@ class Architecture:
     inputs: int
     blocks: tuple[Block, ...]
     outputs: int
-    phi: TwoSlope = activation("relu")
+    phi: TwoSlope = RELU
     sigma_w: float | tuple[float, ...] | None = None
     sigma_b: float | tuple[float, ...] = 0.0
 
@@ -88,6 +89,15 @@ class Architecture:
             )
         for name in ("sigma_w", "sigma_b"):
             value = getattr(self, name)
+            numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+            if not all(
+                math.isfinite(number) and (number > 0 or (number == 0 and name == "sigma_b")) for number in numbers
+            ):
+                raise DomainError(
+                    f"{name} is {value!r}.",
+                    "A standard deviation is negative, zero (for weights), NaN or infinite.",
+                    "Give a positive number; biases may have 0.",
+                )
             if isinstance(value, tuple) and len(value) != self.depth:
                 raise DomainError(
                     f"{name} has {len(value)} entries for {self.depth} hidden layers.",

@@ -2,12 +2,13 @@ r"""How deep can this network be before its inputs become indistinguishable? The
 
     L*(x*, c) = max{ l ≤ L : P( ln sin²θ_l ≥ x*  and both inputs alive, not collapsed ) ≥ c },
 
-the predicted degeneracy depth of two inputs at a given angle, or of a random pair of a data set, at finite width; beside it the
-infinite-width value, the effective depth t = Σ 1/n_l, the spread of lengths and the survival probability.
+the predicted degeneracy depth of two inputs at a given angle, or of a random pair of a data set, at finite width;
+beside it the infinite-width value, the effective depth t = Σ 1/n_l, the spread of lengths and the survival probability.
 
-What it is not: a statement about training. Above L* the inputs' images differ by less than the threshold in more than a share 1 - c of
-all initialisations; being below it is roughly necessary for training, not sufficient. The threshold is empirical: about -4 for
-tasks like MNIST, about -1.5 for CIFAR-10 (from the figures of Jakub & Nica 2023, arXiv 2306.01513).
+What it is not: a statement about training. Above L* the inputs' images differ by less than the threshold in more than
+a share 1 - c of all initialisations; being below it is roughly necessary for training, not sufficient. The threshold
+is empirical: about -4 for tasks like MNIST, about -1.5 for CIFAR-10 (from the figures of Jakub & Nica 2023, arXiv
+2306.01513).
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class InfiniteWidth:
 class DegeneracyDepth:
     """The largest depth at which the inputs are still told apart.
 
-    `finite`, `infinite`: L* (0: at no depth; None: the method does not give the probability). `reached`: whether it lies inside the
-    network; False means that the inputs are still told apart after its last hidden layer.
+    `finite`, `infinite`: L* (0: at no depth; None: the method does not give the probability). `reached`: whether it
+    lies inside the network; False means that the inputs are still told apart after its last hidden layer.
     """
 
     finite: int | None
@@ -186,8 +187,8 @@ def predict_depth(
     angle : float, optional
         Angle between the two inputs in (0, π], in radians; default π/2. Not together with `data`.
     data : str, path or array_like, optional
-        Take the angles of 2,000 random pairs of these inputs instead: "digits", a folder of idx files (its training images), a .npy
-        file, an array (samples, features). See `gpdeep.data`.
+        Take the angles of 2,000 random pairs of these inputs instead: "digits", a folder of idx files (its training
+        images), a .npy file, an array (samples, features). See `gpdeep.data`.
     centre : bool
         Subtract the mean over samples first. Raw images live in one orthant, where typical angles are small.
     threshold : float
@@ -219,8 +220,8 @@ def predict_depth(
 
     Notes
     -----
-    Assumptions: fully connected, iid Gaussian weights at initialisation; other iid weights change the answer at order 1/n
-    (`gpdeep.nn.architecture_of`). Statements are about post-activations of hidden layers. Inputs have |x|² = n_0.
+    Assumptions: fully connected, iid Gaussian weights at initialisation; other iid weights change the answer at order
+    1/n (`gpdeep.nn.architecture_of`). Statements are about post-activations of hidden layers. Inputs have |x|² = n_0.
 
     References
     ----------
@@ -290,7 +291,7 @@ def find_width(
     Examples
     --------
     >>> find_width(30).width
-    44
+    40
     """
     if isinstance(depth, (int, np.integer)) and not isinstance(depth, bool):
         depth = f"1,?x{depth},1"
@@ -300,6 +301,12 @@ def find_width(
                 "Data have a number of features that an architecture must name.",
                 "Give the architecture as text, as in '784,?x50,10'.",
             )
+    if not isinstance(depth, (str, Architecture)):
+        raise DomainError(
+            f"depth is {depth!r}.",
+            "find_width needs a number of hidden layers or an architecture.",
+            "Give an integer, or text such as '784,?x50,10'.",
+        )
     network = Architecture.parse(depth) if isinstance(depth, str) else depth
     _check_confidence(confidence)
     if not network.has_unknown:

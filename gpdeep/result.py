@@ -196,8 +196,8 @@ def _decode(hint: Any, value: Any) -> Any:
         dtype = typing.get_args(args[1])[0]
         return np.array(value, dtype=object).astype(dtype) if _has_text(value) else np.array(value, dtype)
     if origin is tuple:
-        hints = (args[0],) * len(value) if len(args) == 2 and args[1] is Ellipsis else args
-        return tuple(_decode(arg, item) for arg, item in zip(hints, value, strict=True))
+        items = (args[0],) * len(value) if len(args) == 2 and args[1] is Ellipsis else args
+        return tuple(_decode(arg, item) for arg, item in zip(items, value, strict=True))
     if origin in (dict, Mapping):
         return {key: _decode(args[1], item) for key, item in value.items()}
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):

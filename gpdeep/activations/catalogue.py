@@ -8,6 +8,7 @@ from .two_slope import TwoSlope
 _FIXED_SLOPES = {"relu": (0.0, 1.0), "abs": (-1.0, 1.0), "identity": (1.0, 1.0)}
 _NEGATIVE_SLOPE = {"leaky_relu": 0.01, "prelu": 0.25}  # name: PyTorch's default slope
 NAMES = (*_FIXED_SLOPES, *_NEGATIVE_SLOPE)
+RELU = TwoSlope("relu", 0.0, 1.0)
 VARIANCE_PRESERVING = ("relu", "leaky_relu")  # those whose sigma_w has a default
 
 

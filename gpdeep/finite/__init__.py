@@ -1,7 +1,8 @@
 r"""Finite width: the law of the angle between inputs, of lengths and of gradients, in ReLU networks.
 
 `angle_law` answers the main question; `sample_angles`, `sample_pairs` and `sample_gram` draw from the exact laws;
-`length_law` and `gradient_law` are exact; `lyapunov` and `readout_cumulants` describe clouds of inputs and the last linear layer.
+`length_law` and `gradient_law` are exact; `lyapunov` and `readout_cumulants` describe clouds of inputs and the last
+linear layer.
 """
 
 from .chain import ChainState, sample_angles, sample_pairs

@@ -1,17 +1,18 @@
 """Array namespaces and random streams for the samplers: numpy, or torch on any device, with the same code.
 
 Which of the two is taken from the arguments: a torch tensor among them gives tensors on its device, everything else
-numpy arrays. Samples are drawn in blocks of fixed size, each with its own stream keyed by the seed and the block's number,
-so a result depends on the seed alone and not on memory or on what ran before.
+numpy arrays. Samples are drawn in blocks of fixed size, each with its own stream keyed by the seed and the block's
+number, so a result depends on the seed alone and not on memory or on what ran before.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import array_api_compat
 import numpy as np
@@ -23,6 +24,7 @@ _ELEMENTS_IN_CACHE = 2**16
 _ELEMENTS_ON_DEVICE = 2**24
 
 Normal = Callable[[tuple[int, ...]], Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,11 @@ class Backend:
         return [self._torch_stream(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))) for child in children]
 
     def _torch_stream(self, seed: int) -> Normal:
-        generator = self.xp.Generator(device=self.device)  # type: ignore[attr-defined]
+        generator = self.xp.Generator(device=self.device)
         generator.manual_seed(seed)
 
         def normal(shape: tuple[int, ...]) -> Any:
-            return self.xp.randn(  # type: ignore[attr-defined]
-                shape, generator=generator, device=self.device, dtype=self.xp.float64
-            )
+            return self.xp.randn(shape, generator=generator, device=self.device, dtype=self.xp.float64)
 
         return normal
 
@@ -99,6 +99,11 @@ def seed_sequence(rng: Any, tag: str) -> np.random.SeedSequence:
             "Give a non-negative integer, a numpy SeedSequence or a numpy Generator.",
         )
     return np.random.SeedSequence([int(rng), key])
+
+
+def last(states: Iterable[T]) -> T:
+    """The last of a non-empty sequence of states, keeping one at a time."""
+    return deque(states, maxlen=1).pop()
 
 
 def blocks_of(total: int, size: int = SAMPLES_PER_BLOCK) -> list[slice]:

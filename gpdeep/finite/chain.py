@@ -1,10 +1,10 @@
 r"""The exact chain: the angles of inputs followed through a random network, layer by layer, in the moving frame.
 
 Given the directions of the post-activations of one layer, the pre-activations of the next are iid Gaussian rows with
-their Gram matrix as covariance, whatever the shape of the weights (Hanin & Nica 2018). So the weights need not be drawn:
-a layer of n neurons costs O(n k) random numbers for k inputs instead of O(n·n'), and the law is the same. For activations
-with two slopes the angles are a Markov chain by themselves, and `gpdeep.finite.frame` takes it one layer further at any
-angle, 1e-150 included.
+their Gram matrix as covariance, whatever the shape of the weights (Hanin & Nica 2018). So the weights need not be
+drawn: a layer of n neurons costs O(n k) random numbers for k inputs instead of O(n·n'), and the law is the same. For
+activations with two slopes the angles are a Markov chain by themselves, and `gpdeep.finite.frame` takes it one layer
+further at any angle, 1e-150 included.
 
 Assumptions: Gaussian weights, no bias, two-slope activation. Exact at every width; the error is that of sampling.
 """
@@ -20,9 +20,10 @@ import numpy as np
 from ..activations import TwoSlope, activation
 from ..errors import DomainError
 from ..result import IntArray
-from .backend import Backend, blocks_of, require_memory
+from .backend import Backend, blocks_of, last, require_memory, seed_sequence
 from .checks import check_angles, check_integer, check_widths
 from .frame import COUNTED_WIDTH, Frame, Step, frame_step
+from .orthonormal import coordinates
 
 MEMORY_BUDGET = 2**31
 """Bytes that a chain may take, unless told otherwise."""
@@ -124,8 +125,6 @@ def pair_frame(theta0: Any, n_samples: int, rng: Any, backend: Backend) -> Frame
     """Starting frame of N pairs; several angles are a mixture, drawn with equal weights."""
     angles = check_angles(backend.numpy(theta0) if hasattr(theta0, "detach") else theta0)
     if angles.size > 1:
-        from .backend import seed_sequence
-
         choice = np.random.default_rng(seed_sequence(rng, "mixture")).integers(angles.size, size=n_samples)
         angles = angles[choice]
     else:
@@ -197,11 +196,7 @@ def sample_angles(
     require_memory(16 * n_samples, memory_budget, f"The state of {n_samples} sampled networks")
     backend = Backend.of(theta0)
     frame = pair_frame(theta0, n_samples, rng, backend)
-    state = None
-    for state in run_chain(frame, layers, activation(phi), rng, backend):
-        pass
-    assert state is not None  # at least one layer, by check_widths
-    return state
+    return last(run_chain(frame, layers, activation(phi), rng, backend))
 
 
 def sample_pairs(
@@ -237,8 +232,9 @@ def sample_pairs(
 
     Notes
     -----
-    With a = s_i c_j and so on, sin²θ_ij = |s_j c_i U_j - s_i c_j U_i|² + s_i² s_j² (1 - (U_i·U_j)²), formed after dividing
-    by the larger sine. Pairs much closer to each other than to the base lose digits in proportion: choose the base among them.
+    With a = s_i c_j and so on, sin²θ_ij = |s_j c_i U_j - s_i c_j U_i|² + s_i² s_j² (1 - (U_i·U_j)²), formed after
+    dividing by the larger sine. Pairs much closer to each other than to the base lose digits in proportion: choose the
+    base among them.
 
     Examples
     --------
@@ -264,11 +260,7 @@ def sample_pairs(
         ones * frame.log_sin,
         None if frame.directions is None else ones[:, :, None] * frame.directions,
     )
-    state = None
-    for state in run_chain(frame, layers, activation(phi), rng, backend):
-        pass
-    assert state is not None
-    return _all_pairs(xp, state)
+    return _all_pairs(xp, last(run_chain(frame, layers, activation(phi), rng, backend)))
 
 
 def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:
@@ -295,8 +287,6 @@ def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:
         log_sin = np.log(np.minimum(sin, 1.0))
     directions = None
     if len(others) > 1:
-        from .orthonormal import coordinates
-
         directions = coordinates(np, unit[None])
         directions[:, sin == 0, 0] = 1.0
         directions = backend.array(directions / np.linalg.norm(directions, axis=2, keepdims=True))

@@ -100,7 +100,7 @@ def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> F
     ):
         raise DomainError(
             f"{name} is {value!r}.",
-            f"It is negative, {'zero, ' if positive else ''}NaN or infinite, or a list that does not fit {depth} layers.",
+            f"It is negative, NaN or infinite, or a list that does not fit {depth} layers; weights cannot have 0.",
             "Give one standard deviation, or one for each hidden layer.",
         )
     return np.broadcast_to(sigma, (depth,)).copy()

@@ -1,7 +1,7 @@
 r"""Exact events in one ReLU layer, and their probabilities at angle θ and width n.
 
-A neuron is active for both inputs with probability p = (π-θ)/(2π), inactive for both with the same probability, active for
-exactly one with probability θ/π. Hence, for n independent neurons,
+A neuron is active for both inputs with probability p = (π-θ)/(2π), inactive for both with the same probability, active
+for exactly one with probability θ/π. Hence, for n independent neurons,
 
     dead:        some input has no active neuron                        2·2⁻ⁿ - pⁿ
     collapsed:   one neuron is active at all, and for both inputs       n pⁿ

@@ -8,10 +8,12 @@ with g and the vector ζ of iid N(0, 1) numbers,
 where U_j is a unit vector: the direction in which input j leaves the base. For a two-slope activation
 φ(x) = a x + (b - a) max(x, 0) put
 
-    h = φ(g),   w_j = (φ(v_j) - c_j φ(g))/s_j = a z_j + (b - a) max( z_j + κ_j min(g, 0), -κ_j max(g, 0) ),   κ_j = c_j/s_j.
+    h = φ(g),   w_j = (φ(v_j) - c_j φ(g))/s_j = a z_j + (b - a) max( z_j + κ_j min(g, 0), -κ_j max(g, 0) ),   κ_j =
+    c_j/s_j.
 
-The form with the maximum has no difference of nearly equal numbers: w_j is O(1), to full precision, however small s_j is.
-With sums over the n neurons A = |h|², D_j = h·w_j and the residual r_j = w_j - (D_j/A) h, the next layer has, exactly,
+The form with the maximum has no difference of nearly equal numbers: w_j is O(1), to full precision, however small s_j
+is. With sums over the n neurons A = |h|², D_j = h·w_j and the residual r_j = w_j - (D_j/A) h, the next layer has,
+exactly,
 
     ln sin²θ_j' = ln sin²θ_j + ln |r_j|² - ln B_j,     B_j = |φ(v_j)|² = |c_j h + s_j w_j|²,
     cos θ_j'    = (c_j A + s_j D_j)/√(A B_j),          U_j' = r_j/|r_j|  in an orthonormal basis of the residuals.

@@ -1,8 +1,9 @@
 r"""The exact Gram chain: k inputs through a random network with biases and any activation.
 
-Let Q^l be the Gram matrix of the post-activations divided by the width. Given it, the pre-activations of the next layer are n iid
-rows N(0, K), K = σ_w² Q^l + σ_b² 11ᵀ, whatever the shape of the weights (Hanin & Nica 2018). Here K is never formed: with
-triangular coordinates C of the post-activation vectors, C Cᵀ = Q, and iid normal G (k x n) and ξ (1 x n),
+Let Q^l be the Gram matrix of the post-activations divided by the width. Given it, the pre-activations of the next
+layer are n iid rows N(0, K), K = σ_w² Q^l + σ_b² 11ᵀ, whatever the shape of the weights (Hanin & Nica 2018). Here K is
+never formed: with triangular coordinates C of the post-activation vectors, C Cᵀ = Q, and iid normal G (k x n) and ξ (1
+x n),
 
     H = σ_w C G + σ_b 1 ξ,      the next C from the coordinates of φ(H)/√n.
 
@@ -22,7 +23,7 @@ import numpy as np
 from ..activations import TwoSlope, activation
 from ..errors import DomainError
 from ..result import FloatArray, IntArray
-from .backend import Backend, blocks_of, require_memory
+from .backend import Backend, blocks_of, last, require_memory
 from .chain import MEMORY_BUDGET
 from .checks import check_integer, check_sigmas, check_widths
 from .orthonormal import coordinates
@@ -99,7 +100,8 @@ def sample_gram(
     widths : sequence of int, shape (L,)
         Hidden widths, from 1 to 10^6.
     phi : str, TwoSlope or callable
-        The activation: a name, or a function of an array that acts on each element (and takes tensors if `inputs` is one).
+        The activation: a name, or a function of an array that acts on each element (and takes tensors if `inputs` is
+        one).
     sigma_w, sigma_b : float or sequence of float, shape (L,)
         Standard deviations of weights (times √fan-in) and biases; σ_w defaults to the value that keeps the variance.
     n_samples, rng, memory_budget
@@ -137,26 +139,19 @@ def sample_gram(
             "Give a finite matrix of shape (inputs, features).",
         )
     function = activation(phi) if isinstance(phi, (str, TwoSlope)) else phi
-    if sigma_w is None and not isinstance(function, TwoSlope):
-        raise DomainError(
-            "sigma_w is missing.",
-            "Only for two-slope activations is there one value that keeps the variance at every scale.",
-            "Give sigma_w, the standard deviation of the weights times the square root of the fan-in.",
-        )
+    if sigma_w is None:
+        if not isinstance(function, TwoSlope):
+            raise DomainError(
+                "sigma_w is missing.",
+                "Only for two-slope activations is there one value that keeps the variance at every scale.",
+                "Give sigma_w, the standard deviation of the weights times the square root of the fan-in.",
+            )
+        sigma_w = function.he_sigma_w
+    weights = check_sigmas("sigma_w", sigma_w, len(layers), positive=True)
+    biases = check_sigmas("sigma_b", sigma_b, len(layers))
     k = len(x)
     require_memory(2 * n_samples * k * k + 4 * k * int(layers.max()), memory_budget, f"{n_samples} Gram matrices")
     start = backend.array(coordinates(np, x[None]) / np.sqrt(x.shape[1]))
     start = backend.xp.ones((n_samples, 1, 1), dtype=backend.xp.float64, device=backend.device) * start
-    sigma_w = function.he_sigma_w if sigma_w is None else sigma_w  # type: ignore[union-attr]
-    c = start
-    for c, _ in run_gram_chain(
-        start,
-        layers,
-        function,
-        check_sigmas("sigma_w", sigma_w, len(layers), positive=True),
-        check_sigmas("sigma_b", sigma_b, len(layers)),
-        rng,
-        backend,
-    ):
-        pass
+    c, _ = last(run_gram_chain(start, layers, function, weights, biases, rng, backend))
     return c @ backend.xp.matrix_transpose(c)

@@ -3,9 +3,10 @@ r"""Propagate the whole law of the angle through depth on a uniform grid in y = 
 y runs over the real line, so θ = π/2 is no boundary; pairs that become exactly orthogonal (y = ∞) are one extra state.
 One layer is a linear map of the probabilities p_j at the nodes y_j: from each node the mass goes to the nodes of the
 layer's quadrature rule (`gpdeep.finite.one_layer`), and each of these is shared among the six nearest grid points with
-Lagrange's weights, so every moment of y' up to the fifth is kept exactly, whether the layer's law is wider or narrower than
-the cells. Where it is wider than 1.4 cells the p_j/h are the density itself, to spectral accuracy. Dead and collapsed mass
-leaves the grid; what stays is the survival probability. One matrix for each distinct width, then one product a layer.
+Lagrange's weights, so every moment of y' up to the fifth is kept exactly, whether the layer's law is wider or narrower
+than the cells. Where it is wider than 1.4 cells the p_j/h are the density itself, to spectral accuracy. Dead and
+collapsed mass leaves the grid; what stays is the survival probability. One matrix for each distinct width, then one
+product a layer.
 
 Cost: O(J · band) a layer, J the number of nodes; memory O(J · band + chunk).
 """
@@ -21,6 +22,7 @@ from scipy.special import ndtr, ndtri
 
 from ..result import FloatArray, IntArray
 from .one_layer import Angles, Layer, Rule
+from .uniform import Grid, log_sin2_of, log_tan2, quantile, step_functional
 
 CELLS_PER_SIGMA = 1.4
 """A narrowest kernel of standard deviation √(8/n) spans this many cells."""
@@ -30,8 +32,6 @@ _MAX_NODES = 4096
 _TOP = 12.0  # pairs closer to orthogonal than ln tan²θ = 12 count as ln tan²θ = 12: |Δ ln sin²| < 1e-5
 _DENSE_NODES = 700
 _CHUNK_ELEMENTS = 2**20
-_OFFSETS = np.arange(-2, 4)
-_LAGRANGE = np.array([np.prod([o - p for p in _OFFSETS if p != o]) for o in _OFFSETS], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -48,51 +48,22 @@ class LayerSummary:
     orthogonal: FloatArray
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A uniform grid y_j = start + j·spacing, j < size."""
+def fitting_grid(log_sin2: FloatArray, sin: FloatArray, widths: IntArray) -> Grid:
+    """The grid that holds the law from layer 1 to layer L.
 
-    start: float
-    spacing: float
-    size: int
-
-    @classmethod
-    def fitting(cls, log_sin2: FloatArray, sin: FloatArray, widths: IntArray) -> Grid:
-        """The grid that holds the law from layer 1 to layer L.
-
-        The infinite-width drift lowers ln sin² by at most 2 ln(1 + L sin θ₀/(3π)), finite width by at most 2.8 t with
-        fluctuations of variance at most 11.2 t, t = Σ1/n; eight standard deviations are kept.
-        """
-        t, narrowest = float(np.sum(1 / widths)), float(widths.min())
-        reach = 8 * np.sqrt(11.2 * t + 8 / narrowest) + 1
-        finite = np.isfinite(log_sin2)
-        lowest = np.min(log_sin2[finite] - 2 * np.log1p(len(widths) * sin[finite] / (3 * np.pi)), initial=0.0)
-        highest = float(np.max(log_sin2[finite], initial=-np.inf))
-        top = min(_TOP, highest + reach + 2) if highest < -reach else _TOP
-        bottom = lowest - 2.8 * t - reach
-        finest = np.sqrt(8 / float(widths.max())) / CELLS_PER_SIGMA
-        spacing = max(min(finest, _COARSEST), (top - bottom) / _MAX_NODES)
-        return cls(bottom, spacing, max(8, int(np.ceil((top - bottom) / spacing)) + 1))
-
-    @property
-    def y(self) -> FloatArray:
-        """The nodes."""
-        return self.start + self.spacing * np.arange(self.size)
-
-    def share(self, y: FloatArray) -> tuple[IntArray, FloatArray]:
-        """Indices and Lagrange weights, both of shape (6, *y.shape), of the grid points that stand for y."""
-        position = np.clip((y - self.start) / self.spacing, 0.0, self.size - 1.0)
-        index = np.clip(np.floor(position).astype(np.int64), 2, self.size - 4)
-        u = position - index
-        factors = [u - offset for offset in _OFFSETS]
-        weights = np.empty((6, *y.shape))
-        for i in range(6):
-            product = np.full(y.shape, 1 / _LAGRANGE[i])
-            for j in range(6):
-                if j != i:
-                    product *= factors[j]
-            weights[i] = product
-        return index + _OFFSETS.reshape(6, *[1] * y.ndim), weights
+    The infinite-width drift lowers ln sin² by at most 2 ln(1 + L sin θ₀/(3π)), finite width by at most 2.8 t with
+    fluctuations of variance at most 11.2 t, t = Σ1/n; eight standard deviations are kept.
+    """
+    t, narrowest = float(np.sum(1 / widths)), float(widths.min())
+    reach = 8 * np.sqrt(11.2 * t + 8 / narrowest) + 1
+    finite = np.isfinite(log_sin2)
+    lowest = np.min(log_sin2[finite] - 2 * np.log1p(len(widths) * sin[finite] / (3 * np.pi)), initial=0.0)
+    highest = float(np.max(log_sin2[finite], initial=-np.inf))
+    top = min(_TOP, highest + reach + 2) if highest < -reach else _TOP
+    bottom = lowest - 2.8 * t - reach
+    finest = np.sqrt(8 / float(widths.max())) / CELLS_PER_SIGMA
+    spacing = max(min(finest, _COARSEST), (top - bottom) / _MAX_NODES)
+    return Grid(bottom, spacing, max(8, int(np.ceil((top - bottom) / spacing)) + 1))
 
 
 def angles_on(grid: Grid) -> Angles:
@@ -129,7 +100,7 @@ def propagate(
     apart = np.isfinite(start.log_sin2)
     lost = float(weight[~apart].sum())
     start, weight = Angles(start.theta[apart], start.log_sin2[apart]), weight[apart]
-    grid = Grid.fitting(start.log_sin2, np.sin(start.theta), widths)
+    grid = fitting_grid(start.log_sin2, np.sin(start.theta), widths)
     nodes = angles_on(grid)
     report = _reporter(grid, nodes, threshold)
     operators: dict[int, tuple[Any, Rule]] = {}
@@ -151,7 +122,7 @@ def propagate(
                     operators[n] = _operator(grid, rule), rule
                 (matrix, rule), source = operators[n], state
             state = matrix @ source
-            gone = gone + [rule.event.dead @ source, rule.event.collapsed @ source]
+            gone = gone + np.array([rule.event.dead @ source, rule.event.collapsed @ source])
             states[i], losses[i] = state, gone
         parts.append(report(states, losses))
     return grid, state, LayerSummary(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -226,55 +197,3 @@ def _cornish_fisher(probability: float, skew: FloatArray) -> FloatArray:
     """The standardised quantile of a nearly normal law with the given skewness."""
     z = float(ndtri(probability))
     return np.asarray(z + skew * (z**2 - 1) / 6)
-
-
-def log_tan2(x: FloatArray) -> FloatArray:
-    """y = ln tan²θ from x = ln sin²θ ≤ 0; +inf at 0."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(x - np.log(-np.expm1(np.minimum(x, 0.0))))
-
-
-def log_sin2_of(y: FloatArray) -> FloatArray:
-    """x = ln sin²θ from y = ln tan²θ."""
-    return np.asarray(-np.logaddexp(0.0, -y))
-
-
-def step_functional(grid: Grid, y: float) -> FloatArray:
-    """Weights w, shape (J + 1,), with P(ln tan²θ ≤ y) = Σ w_j p_j.
-
-    The distribution function at the cell edges is the running sum of the p_j, corrected for the curvature of the density
-    by (p_{j+1} - p_j)/24; between edges it is interpolated by Lagrange's formula with six points.
-    """
-    if y <= grid.start:
-        return np.zeros(grid.size + 1)
-    if y >= grid.start + (grid.size - 1) * grid.spacing:
-        return np.append(np.ones(grid.size), 1.0 if y == np.inf else 0.0)
-    edges, weights = Grid(grid.start + grid.spacing / 2, grid.spacing, grid.size - 1).share(np.array(y))
-    functional = np.zeros(grid.size + 1)
-    for edge, weight in zip(edges.ravel(), weights.ravel(), strict=True):
-        functional[: edge + 1] += weight
-        functional[edge + 1] += weight / 24
-        functional[edge] -= weight / 24
-    return functional
-
-
-def quantile(grid: Grid, law: FloatArray, probability: float) -> FloatArray:
-    """The quantile of ln tan²θ of each row of `law`, shape (C, J + 1); +inf where it falls on exact orthogonality."""
-    running = np.cumsum(law[:, :-1], axis=1)
-    edges = running[:, :-1] + np.diff(law[:, :-1], axis=1) / 24
-    reached = running[:, -1] >= probability
-    cell = np.clip((edges < probability).sum(axis=1), 3, grid.size - 4)  # the edge before is cell - 1
-    local = edges[np.arange(len(law))[:, None], cell[:, None] - 1 + _OFFSETS]
-    fine = np.linspace(0.0, 1.0, 33)
-    basis = np.ones((6, len(fine)))
-    for i in range(6):
-        for j in range(6):
-            if j != i:
-                basis[i] *= (fine - _OFFSETS[j]) / (_OFFSETS[i] - _OFFSETS[j])
-    values = np.maximum.accumulate(local @ basis, axis=1)
-    k = np.clip((values < probability).sum(axis=1), 1, len(fine) - 1)
-    row = np.arange(len(law))
-    low, high = values[row, k - 1], values[row, k]
-    fraction = np.clip((probability - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
-    position = (cell - 1) + fine[k - 1] + fraction * (fine[1] - fine[0])
-    return np.where(reached, grid.start + grid.spacing * (position + 0.5), np.inf)

@@ -10,16 +10,18 @@ With J_{a,b}(θ) the ReLU moments, q = 1 - 4J₁₁², g = 4J₂₂ - 1,
     μ ≈ ln sin²θ - 2θ/(3π) - ρ(n),   ρ(n) = ln((n+5)/(n-1)) - 10n/(n+5)² + 6n/(n-1)²,   σ² ≈ 8n/(n+5)²   (small θ).
 
 *Recursion* (2306.01513): x ← μ(θ, n_l), θ ← arcsin e^{x/2}; one number a layer.
-*Density* (2302.09712, Approximation 2): a Gaussian kernel with the small-angle mean and variance, the first layer with μ and σ².
+*Density* (2302.09712, Approximation 2): a Gaussian kernel with the small-angle mean and variance, the first layer with
+μ and σ².
 
-Both are right to O(1/n); the drift and variance are wrong at O(1/n²) with constants near 50: ρ(n) = 2/n + 100/n² instead of
-2/n + 8/n². They are here for comparison; `method="grid"` is the one to use.
+Both are right to O(1/n); the drift and variance are wrong at O(1/n²) with constants near 50: ρ(n) = 2/n + 100/n²
+instead of 2/n + 8/n². They are here for comparison; `method="grid"` is the one to use.
 
 Evaluation: X = O(θ⁴) and Y, q = O(θ²) are differences of numbers of order one. In the moving frame the same terms are
-X/q² = (4 - c₁)/4 and Y/q = (8(J₂₂+1) + 8X/q² - V₁)/16 with c₁, V₁ the coefficients of 1/n of the exact mean and variance, which are
-stored to full precision (`gpdeep.finite.tables.series`).
+X/q² = (4 - c₁)/4 and Y/q = (8(J₂₂+1) + 8X/q² - V₁)/16 with c₁, V₁ the coefficients of 1/n of the exact mean and
+variance, which are stored to full precision (`gpdeep.finite.tables.series`).
 
-References: Jakub & Nica (2023), arXiv 2302.09712, and (2023), arXiv 2306.01513; the formulas as in their public notebooks.
+References: Jakub & Nica (2023), arXiv 2302.09712, and (2023), arXiv 2306.01513; the formulas as in their public
+notebooks.
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ from ..result import FloatArray
 from .checks import check_integer, check_width
 from .cumulants import check_open_angles
 from .events import EventProbabilities
-from .grid import log_tan2
 from .one_layer import Angles, Rule
 from .tables import interpolation_matrix, load_table
+from .uniform import log_tan2
 
 _T = np.linspace(-8.0, 8.0, 65)
 _GAUSS = np.exp(-(_T**2) / 2) / np.exp(-(_T**2) / 2).sum()
@@ -99,8 +101,8 @@ def jakub_nica_recursion(widths: Any, theta0: float = np.pi / 2, *, legacy_input
     theta0 : float
         Initial angle in (0, π].
     legacy_input_step : int, optional
-        Apply one more step with this width first. The authors' training notebook does so with the input dimension, that is,
-        a ReLU layer that the network does not have; give it only to reproduce their figure.
+        Apply one more step with this width first. The authors' training notebook does so with the input dimension,
+        that is, a ReLU layer that the network does not have; give it only to reproduce their figure.
 
     Raises
     ------

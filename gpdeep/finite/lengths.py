@@ -1,24 +1,26 @@
 r"""Exact laws of lengths and of gradient norms in ReLU networks.
 
-Forward. Per layer |φ(h^l)|²/n_l = (σ_w²/2) (|φ(h^{l-1})|²/n_{l-1}) · (2/n_l) χ²_k with k ~ Bin(n_l, 1/2) active neurons, independent
-of everything before: on an active neuron the pre-activation is half-normal. So
+Forward. Per layer |φ(h^l)|²/n_l = (σ_w²/2) (|φ(h^{l-1})|²/n_{l-1}) · (2/n_l) χ²_k with k ~ Bin(n_l, 1/2) active
+neurons, independent of everything before: on an active neuron the pre-activation is half-normal. So
 
     ln(|φ^l|²/n_l) - ln(|x|²/n_0) = Σ_{j≤l} [ ln(σ_w²/2) + ln((2/n_j) χ²_{k_j}) ]   with independent terms.
 
-Backward. Let δ^l be the gradient of one network output a·h^{L+1}, |a| fixed, with respect to h^l. Given all layers below, W^{l+1}ᵀδ^{l+1}
-is an isotropic Gaussian vector of variance σ_w²|δ^{l+1}|²/n_l: across the direction of φ^l because the weights there are
-independent of the forward pass; along it because the entries of δ^{l+1} have independent signs, which turn the half-normal
-pre-activations back into normal ones. The mask of layer l keeps k ~ Bin(n_l, 1/2) of its entries. Hence, for J = L..l,
+Backward. Let δ^l be the gradient of one network output a·h^{L+1}, |a| fixed, with respect to h^l. Given all layers
+below, W^{l+1}ᵀδ^{l+1} is an isotropic Gaussian vector of variance σ_w²|δ^{l+1}|²/n_l: across the direction of φ^l
+because the weights there are independent of the forward pass; along it because the entries of δ^{l+1} have independent
+signs, which turn the half-normal pre-activations back into normal ones. The mask of layer l keeps k ~ Bin(n_l, 1/2) of
+its entries. Hence, for J = L..l,
 
     ln|δ^l|² - ln|a|² = Σ_{j≥l} [ ln(σ_w²/2) + ln((2/n_j) χ²_{k_j}) ],
 
-the same terms as forward, summed from the output end, and independent of the lengths before layer l: the gradient of a weight matrix,
+the same terms as forward, summed from the output end, and independent of the lengths before layer l: the gradient of a
+weight matrix,
 |∂/∂W^l|_F² = |δ^l|²|φ^{l-1}|², has one and the same law for all layers up to a factor.
 
 Given that the input is alive every k is at least 1. Without that condition E[χ²-factor] = 1 and E[(·)²] = 1 + 5/n.
 
-Assumptions: ReLU, no bias, Gaussian weights; exact at every width. Hanin & Nica (2018), arXiv 1812.05994; Hanin (2018), arXiv
-1801.03744, for the mean and the variance; the log-moments are digamma functions.
+Assumptions: ReLU, no bias, Gaussian weights; exact at every width. Hanin & Nica (2018), arXiv 1812.05994; Hanin
+(2018), arXiv 1801.03744, for the mean and the variance; the log-moments are digamma functions.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class LengthLaw(Result):
         end = 0 if self.backward else -1
         mean, std = float(self.mean[end]), float(self.std[end])
         half = 12 * std
-        t = np.pi / half * np.arange(min(points, 4096) // 2)
+        t = np.pi / half * np.arange(min(points, 4096) // 2, dtype=float)
         log_phi = np.zeros(len(t), dtype=complex)
         for n, count in zip(*np.unique(self.widths, return_counts=True), strict=True):
             log_phi += count * np.log(_characteristic_function(int(n), t))
@@ -148,8 +150,8 @@ def length_law(widths: Any, *, sigma_w: float | tuple[float, ...] | None = None)
 def gradient_law(widths: Any, *, sigma_w: float | tuple[float, ...] | None = None) -> LengthLaw:
     r"""The law of ln|δ^l|², δ^l = gradient of a unit combination of outputs with respect to h^l, of a ReLU network.
 
-    Parameters, errors and cost as `length_law`; entry l-1 of the arrays belongs to hidden layer l, and sums the layers l..L. Conditional on
-    the input being alive.
+    Parameters, errors and cost as `length_law`; entry l-1 of the arrays belongs to hidden layer l, and sums the layers
+    l..L. Conditional on the input being alive.
 
     Examples
     --------

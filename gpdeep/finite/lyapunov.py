@@ -1,6 +1,7 @@
 r"""Lyapunov exponents: how a cloud of nearby inputs flattens, and what a linear readout adds.
 
-As all angles vanish, the m directions from a base input to its neighbours go through T' = T R/|h| with RᵀR ~ Wishart_m(k-1) and
+As all angles vanish, the m directions from a base input to its neighbours go through T' = T R/|h| with RᵀR ~
+Wishart_m(k-1) and
 |h|² ~ χ²_k, k ~ Bin(n, 1/2) active neurons. The i-th exponent, of ln(size²) a layer, is
 
     λ_i = E_k[ ψ((k-i)/2) - ψ(k/2) ] ≈ -2i/n :

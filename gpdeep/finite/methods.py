@@ -21,7 +21,7 @@ from .grid import LayerSummary, propagate
 from .jakub_nica import density_layer, jakub_nica_recursion
 from .law import AngleLaw, LawError, Method
 from .lengths import length_law
-from .one_layer import Angles, relu_layer
+from .one_layer import Angles, Layer, relu_layer
 from .sampled_law import Progress, sampled_law
 
 GRID_FROM_WIDTH = 8
@@ -121,7 +121,7 @@ def angle_law(
         with np.errstate(divide="ignore"):
             log_sin2 = np.where(angles > 0, 2 * np.log(np.sin(angles)), -np.inf)
         start, weight = Angles(angles, log_sin2), np.full(len(angles), 1 / len(angles))
-        if chosen in _LAYERS:
+        if chosen in (Method.GRID, Method.DIFFUSION, Method.JAKUB_NICA_DENSITY):
             fields = _propagated(chosen, start, weight, layers, threshold)
         else:
             fields = _path(chosen, start, weight, layers, function, threshold)
@@ -139,18 +139,14 @@ def angle_law(
     )
 
 
-_LAYERS = {
-    Method.GRID: lambda: relu_layer,
-    Method.DIFFUSION: lambda: diffusion_layer,
-    Method.JAKUB_NICA_DENSITY: lambda: density_layer([True]),
-}
-
-
 def _propagated(
     method: Method, start: Angles, weight: FloatArray, widths: IntArray, threshold: float
 ) -> dict[str, Any]:
     """The methods that carry the whole law on a grid."""
-    grid, state, summary = propagate(start, weight, widths, _LAYERS[method](), threshold)
+    layer: Layer = relu_layer
+    if method is not Method.GRID:
+        layer = diffusion_layer if method is Method.DIFFUSION else density_layer([True])
+    grid, state, summary = propagate(start, weight, widths, layer, threshold)
     alive = state.sum()
     return {
         **{name: getattr(summary, name) for name in summary.__dataclass_fields__},

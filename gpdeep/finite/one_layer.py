@@ -1,8 +1,8 @@
 r"""The law of the angle after one ReLU layer, as a quadrature rule in y = ln tan²θ'.
 
 Given that the pair neither died nor collapsed nor became orthogonal, the next angle has a density. For n < 24 it is
-tabulated by its quantile function; for larger n it is the Beta-prime law with the right first three cumulants. Either way
-one layer is a set of nodes and weights for every angle, smooth in θ once the shift
+tabulated by its quantile function; for larger n it is the Beta-prime law with the right first three cumulants. Either
+way one layer is a set of nodes and weights for every angle, smooth in θ once the shift
 
     c(θ) = 2 ln sin(θ/2) - 4 ln cos(θ/2) = ln sin²θ - 2 ln 2 - 6 ln cos(θ/2)
 
@@ -16,7 +16,6 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.special import expit
 
 from ..result import FloatArray
@@ -24,6 +23,7 @@ from .beta_prime import BetaPrimeLaw, match_cumulants
 from .cumulants import TABLE_WIDTH, proper_cumulants
 from .events import EventProbabilities, event_probabilities
 from .tables import interpolation_matrix, load_table
+from .uniform import Grid
 
 _NODES = (np.pi / 4) * (1 - np.cos(np.pi * np.arange(25) / 24))  # Chebyshev-Lobatto on [0, π/2]
 _UNREACHED = 1e-6
@@ -73,19 +73,22 @@ def relu_layer(angles: Angles, n: int, spacing: float) -> Rule:
 def _tabulated(theta: FloatArray, n: int, refinement: int) -> tuple[FloatArray, FloatArray]:
     """Quantiles of y - c(θ) at equal steps of the logit of their probability, and the probabilities of the steps."""
     table = load_table("small_width")
-    spline, weight = _refined_logits(refinement)
+    refine, weight = _refined_logits(refinement)
     rows = interpolation_matrix(table["theta"], theta) @ table["quantiles"][n - 2]
-    return rows @ spline, np.broadcast_to(weight, (len(theta), len(weight)))
+    return rows @ refine, np.broadcast_to(weight, (len(theta), len(weight)))
 
 
 @lru_cache(maxsize=32)
 def _refined_logits(refinement: int) -> tuple[FloatArray, FloatArray]:
-    """The spline matrix from the table's logits to a finer mesh, shape (K, Q), and the mesh's probabilities (Q,)."""
+    """The interpolation matrix from the table's logits to a finer mesh, shape (K, Q), and the mesh's probabilities
+    (Q,)."""
     logit = load_table("small_width")["logit"]
     fine = np.linspace(logit[0], logit[-1], refinement * (len(logit) - 1) + 1)
+    index, weight = Grid(float(logit[0]), float(logit[1] - logit[0]), len(logit)).share(fine)
+    matrix = np.zeros((len(logit), len(fine)))
+    matrix[index, np.arange(len(fine))] = weight
     edges = (fine[1:] + fine[:-1]) / 2
-    probability = np.diff(np.concatenate([[0.0], expit(edges), [1.0]]))
-    return np.asarray(CubicSpline(logit, np.eye(len(logit)))(fine).T), probability
+    return matrix, np.diff(np.concatenate([[0.0], expit(edges), [1.0]]))
 
 
 def _matched(theta: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:

@@ -1,7 +1,7 @@
 """Coordinates of vectors in an orthonormal basis of their own span, by modified Gram-Schmidt, for many samples at once.
 
-The coefficients are as accurate as those of a Householder QR factorisation (Björck 1967): errors are of the order of the
-rounding unit times the vectors' lengths, whatever the angles between them.
+The coefficients are as accurate as those of a Householder QR factorisation (Björck 1967): errors are of the order of
+the rounding unit times the vectors' lengths, whatever the angles between them.
 """
 
 from __future__ import annotations

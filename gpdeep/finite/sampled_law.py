@@ -13,8 +13,8 @@ from .backend import Backend, require_memory
 from .chain import pair_frame, run_chain
 from .checks import check_integer
 from .gram import pair_of, run_gram_chain
-from .grid import log_tan2
 from .law import LawError
+from .uniform import log_tan2
 
 Progress = Callable[[int, int], None]
 _NAMES = ("mean", "std", "median", "survival", "dead", "collapsed", "orthogonal", "above")

@@ -35,14 +35,14 @@ def _digamma_half_step(z: FloatArray) -> FloatArray:
     """ψ(z + 1/2) - ψ(z) for z ≥ 1/2, without cancellation."""
     powers = np.arange(1, len(_HALF_STEP) + 1)
     series = (np.array(_HALF_STEP) * z[..., None] ** -powers).sum(-1)
-    return np.where(z > _SERIES_FROM, series, psi(z + 0.5) - psi(z))
+    return np.asarray(np.where(z > _SERIES_FROM, series, psi(z + 0.5) - psi(z)))
 
 
 def _tetragamma_half_step(z: FloatArray) -> FloatArray:
     """ψ''(z + 1/2) - ψ''(z) for z ≥ 1/2, without cancellation: the second derivative of the series."""
     powers = np.arange(1, len(_HALF_STEP) + 1)
     series = (np.array(_HALF_STEP) * powers * (powers + 1) * z[..., None] ** -(powers + 2.0)).sum(-1)
-    return np.where(z > _SERIES_FROM, series, -2 * (zeta(3, z + 0.5) - zeta(3, z)))
+    return np.asarray(np.where(z > _SERIES_FROM, series, -2 * (zeta(3, z + 0.5) - zeta(3, z))))
 
 
 def small_angle_cumulants(n: int) -> FloatArray:

@@ -7,8 +7,8 @@ many of them do.
 """
 
 from .angle_map import angle_map, log_sin2_next, one_minus_cos_next
-from .arc_cosine import angular_function, arc_cosine_kernel
 from .angle_path import iterate_angle_map
+from .arc_cosine import angular_function, arc_cosine_kernel
 from .bessel import ClosedForm, bessel_number, closed_form, full_moment_polynomial
 from .relu_moments import relu_moment, relu_moment_derivative, relu_moment_recursion
 

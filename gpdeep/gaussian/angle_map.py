@@ -205,9 +205,7 @@ def _log_sin2(s: float, q: float, w: float, c: float) -> float:
     return 2 * math.log(sine) if sine else -math.inf
 
 
-def _log_sin2_array(
-    sines: FloatArray, quotients: FloatArray, squares: FloatArray, cosines: FloatArray
-) -> FloatArray:
+def _log_sin2_array(sines: FloatArray, quotients: FloatArray, squares: FloatArray, cosines: FloatArray) -> FloatArray:
     """ln sin²θ' from what `_next_array` returns."""
     near = np.log1p(-np.minimum(cosines * cosines, 0.5625))
     with np.errstate(divide="ignore"):

@@ -64,8 +64,8 @@ def iterate_angle_map(theta0: float | ArrayLike, depth: int, kink: float = 1.0) 
     Examples
     --------
     >>> theta, log_sin2 = iterate_angle_map(np.pi / 2, 3)
-    >>> print(np.round(theta, 6), np.round(log_sin2, 6))
-    [1.24685  1.039446 0.896074] [-0.10683  -0.296883 -0.495048]
+    >>> print(np.round(theta, 4), np.round(log_sin2, 4))
+    [1.2469 1.0544 0.9212] [-0.1068 -0.2794 -0.4554]
     """
     r, start = kink_in_range(kink), angles(theta0)
     layers = depth_of(depth)

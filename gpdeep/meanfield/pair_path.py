@@ -4,8 +4,8 @@ With q the variance of a pre-activation, m = (a² + b²)/2 = E φ(Z)², and d = 
 
     q' = σ_w² m q + σ_b²,      d_pre' = σ_w² m q d_post/q',      d_post = 1 - cos(angle map of θ_pre),
 
-since the bias adds the same constant to all three entries of the covariance. Starting from |x|² = n_0: q¹ = σ_w² + σ_b² and
-d_pre¹ = σ_w² (1 - cos θ₀)/q¹. The state is d, never the correlation: it keeps its digits as the inputs merge.
+since the bias adds the same constant to all three entries of the covariance. Starting from |x|² = n_0: q¹ = σ_w² +
+σ_b² and d_pre¹ = σ_w² (1 - cos θ₀)/q¹. The state is d, never the correlation: it keeps its digits as the inputs merge.
 
 Cho & Saul (2009), §2.1, for the kernel; Poole et al. (2016), eq. 3-5, for the recursion.
 """
@@ -41,7 +41,7 @@ def pair_path(
     >>> from gpdeep.activations import activation
     >>> angle, _, q = pair_path(np.array([np.pi / 2]), activation("relu"), np.full(2, 2**0.5), np.zeros(2))
     >>> [round(float(x), 6) for x in angle[:, 0]], [round(float(x), 6) for x in q]
-    ([1.24685, 1.039446], [2.0, 2.0])
+    ([1.24685, 1.054421], [2.0, 2.0])
     """
     depth = len(sigma_w)
     angle, log_sin2 = np.empty((depth, len(theta0))), np.empty((depth, len(theta0)))
@@ -49,7 +49,9 @@ def pair_path(
     mean_square, half = 1.0, np.sin(theta0 / 2)  # of the activations before; sin(θ/2) of their angle
     for layer, (weight, bias) in enumerate(zip(sigma_w**2, sigma_b**2, strict=True)):
         q = weight * mean_square + bias
-        theta = 2 * np.arcsin(np.clip(np.sqrt(weight * mean_square / q) * half, 0.0, 1.0)) if bias else 2 * np.arcsin(half)
+        theta = (
+            2 * np.arcsin(np.clip(np.sqrt(weight * mean_square / q) * half, 0.0, 1.0)) if bias else 2 * np.arcsin(half)
+        )
         log_sin2[layer] = log_sin2_next(theta, phi.kink)
         half = np.sqrt(np.asarray(one_minus_cos_next(theta, phi.kink)) / 2)
         angle[layer] = 2 * np.arcsin(np.clip(half, 0.0, 1.0))

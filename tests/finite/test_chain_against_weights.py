@@ -99,20 +99,21 @@ def test_lengths_have_the_law_of_real_networks_with_preserving_weights(phi):
 
 
 @pytest.mark.statistical
-def test_lengths_and_angle_are_jointly_right():
-    # a marginal test cannot see wrong correlations: compare ln sin² + ln-length of each input and their difference
-    widths = [10] * 6
-    real = draw(pair(1.0), widths, slopes(0.0), n_samples=N_REAL, seed=[13, 1])
-    state = sample_angles(widths, 1.0, n_samples=N_CHAIN, rng=4)
+@pytest.mark.parametrize(("widths", "theta0"), [([10] * 6, 1.0), ([4] * 2, np.pi / 2)])
+def test_lengths_and_angle_are_jointly_right(widths, theta0):
+    # marginals cannot see wrong correlations; at width 4 every sixth pair becomes orthogonal and lives on
+    inputs = pair(theta0)
+    real = draw(inputs, widths, slopes(0.0), n_samples=N_REAL, seed=[13, 1])
+    state = sample_angles(widths, theta0, n_samples=N_CHAIN, rng=4)
     ok = ~(real.dead.any(axis=1) | real.parallel)
     x = np.where(real.joint[ok], log_sin2(real.activity[ok, 0], real.activity[ok, 1]), 0.0)
-    lengths = np.log(np.mean(real.activity[ok] ** 2, axis=2)) - np.log(np.mean(pair(1.0) ** 2, axis=1))
+    lengths = np.log(np.mean(real.activity[ok] ** 2, axis=2)) - np.log(np.mean(inputs**2, axis=1))
     alive = state.alive[:, 0]
     y, other = state.log_sin2[alive, 0], state.log_length2[alive]
-    for weights in ((1, 1, 0), (1, 0, -1), (0, 1, -1), (0, 1, 1)):
+    for weights in ((0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, -1), (0, 1, -1), (0, 1, 1)):
         one = weights[0] * x + lengths @ weights[1:]
         two = weights[0] * y + other @ weights[1:]
-        assert ks_2samp(one, two).pvalue > p_limit(4)
+        assert ks_2samp(one, two).pvalue > p_limit(2 * 6)
 
 
 @pytest.mark.parametrize("slope", [2.0, 0.25])

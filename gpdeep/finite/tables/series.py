@@ -2,16 +2,17 @@ r"""Compute ``series.npz``: the cumulants of ln sin²θ' in powers of 1/n, to or
 
     python -m gpdeep.finite.tables.series OUT.npz
 
-One layer in the moving frame (`gpdeep.finite.frame`): per neuron h and w; A₀ = E h² = 1/2, λ = E[hw]/A₀, E₀ = E w² - λE[hw];
-standardised h̃ = h/√A₀, w̃ = (w - λh)/√E₀. With x, y, z the means over n neurons of h̃² - 1, h̃w̃ and w̃² - 1, exactly,
+One layer in the moving frame (`gpdeep.finite.frame`): per neuron h and w; A₀ = E h² = 1/2, λ = E[hw]/A₀, E₀ = E w² -
+λE[hw]; standardised h̃ = h/√A₀, w̃ = (w - λh)/√E₀. With x, y, z the means over n neurons of h̃² - 1, h̃w̃ and w̃² - 1,
+exactly,
 
     ln sin²θ' = ln sin²θ'_∞ + ln(1 + z - y²/(1+x)) - ln(1 + β_a x + 2σ√(β_a β_e) y + β_e z),
     β_e = sin²θ'_∞ = 2 s² E₀,     β_a = 1 - β_e,     σ = sign cos θ'_∞.
 
-All quantities stay O(1) as θ → 0. The joint moment generating function of (x, y, z) is exp(n K(·/n)) with K the cumulant
-generating function of one neuron, so a monomial of degree d in (x, y, z) has an expectation of order n^-⌈d/2⌉: the
-Taylor polynomials of degree 6 of f, f², f³ give all terms up to n⁻³. Everything is a truncated power series in three
-variables, whose coefficients are polynomials in 1/n, evaluated for all θ at once.
+All quantities stay O(1) as θ → 0. The joint moment generating function of (x, y, z) is exp(n K(·/n)) with K the
+cumulant generating function of one neuron, so a monomial of degree d in (x, y, z) has an expectation of order
+n^-⌈d/2⌉: the Taylor polynomials of degree 6 of f, f², f³ give all terms up to n⁻³. Everything is a truncated power
+series in three variables, whose coefficients are polynomials in 1/n, evaluated for all θ at once.
 
 Moments of one neuron, in polar coordinates (G = ∫ over the angle, the radius gives the prefactor):
 
@@ -36,7 +37,7 @@ _DEGREE = 2 * ORDER
 _MONOMIALS = [e for e in itertools.product(range(_DEGREE + 1), repeat=3) if sum(e) <= _DEGREE]
 
 Array = np.ndarray[Any, Any]
-Series = dict[tuple[int, int, int], Array]  # exponents of (x, y, z): coefficients, shape (ORDER + 1, angles)
+Series = dict[tuple[int, ...], Array]  # exponents of (x, y, z): coefficients, shape (ORDER + 1, angles)
 
 
 def neuron_moments(theta: Array, degree: int) -> Array:

@@ -31,6 +31,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from ...activations import activation
+from ..backend import Normal
 from ..frame import Frame, frame_step
 from ..small_angle import small_angle_cdf, small_angle_cumulants
 
@@ -51,6 +52,16 @@ def shift(theta: Any) -> Any:
     return 2 * np.log(np.sin(theta / 2)) - 4 * np.log(np.cos(theta / 2))
 
 
+def replay(drawn: Array) -> Normal:
+    """A source of normal numbers that gives out arrays drawn before, so that all angles see the same neurons."""
+    stream = iter(drawn)
+
+    def normal(shape: tuple[int, ...]) -> Array:
+        return np.asarray(next(stream))
+
+    return normal
+
+
 def simulate(n: int, batches: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Histograms of ln tan²θ' - c(θ), power sums of R = ln(sin²θ'/sin²θ), and sums of R(0), R(0)², R, R(0)R."""
     relu = activation("relu")
@@ -60,9 +71,8 @@ def simulate(n: int, batches: int, rng: np.random.Generator) -> tuple[Array, Arr
     for _ in range(batches):
         drawn = rng.standard_normal((2, rows, 1, n))
         for i, theta in enumerate(_SAMPLED):
-            replay = iter(drawn)
             frame = Frame(np.full((rows, 1), np.cos(theta)), np.full((rows, 1), np.log(np.sin(theta))))
-            step = frame_step(xp, lambda shape, replay=replay: next(replay), frame, n, relu, n)
+            step = frame_step(xp, replay(drawn), frame, n, relu, n)
             kept = ~(step.dead | step.collapsed | step.orthogonal)[:, 0]
             log_sin, cos = step.frame.log_sin[:, 0], np.where(kept, step.frame.cos[:, 0], 1.0)
             x = 2 * (log_sin - np.log(np.sin(theta)))
@@ -87,14 +97,13 @@ def quantiles(counts: Array) -> Array:
     """The quantiles at expit(LOGIT) of a histogram, interpolated in the logit of the distribution function."""
     p = np.cumsum(counts)[:-1] / np.sum(counts)
     inside = (p > 0) & (p < 1)
-    return np.interp(LOGIT, np.log(p[inside] / (1 - p[inside])), _EDGES[1:-1][inside])
+    return np.asarray(np.interp(LOGIT, np.log(p[inside] / (1 - p[inside])), _EDGES[1:-1][inside]))
 
 
 def exact_quantiles(n: int) -> Array:
     """The quantiles of ln tan²θ' - c(θ) at θ → 0: those of ln(χ²_{k-1}/χ²_k), plus 2 ln 2."""
-    return np.array(
-        [brentq(lambda r, p=p: float(small_angle_cdf(n, r)) - p, -80, 80, xtol=1e-12) for p in expit(LOGIT)]
-    ) + 2 * np.log(2)
+    roots = [brentq(lambda r, p=p: float(small_angle_cdf(n, r)) - p, -80, 80, xtol=1e-12) for p in expit(LOGIT)]
+    return np.asarray(np.array(roots) + 2 * np.log(2))
 
 
 def cumulants(powers: Array) -> Array:
@@ -135,14 +144,9 @@ def main() -> None:
     options = parser.parse_args()
     with ProcessPoolExecutor(options.jobs) as pool:
         tables = list(pool.map(partial(table_of_width, samples=options.samples, seed=options.seed), WIDTHS))
-    np.savez_compressed(
-        options.out,
-        widths=np.array(WIDTHS),
-        theta=THETA,
-        logit=LOGIT,
-        seed=np.array(options.seed),
-        **{name: np.array([table[name] for table in tables]) for name in tables[0]},
-    )
+    arrays: dict[str, Any] = {name: np.array([table[name] for table in tables]) for name in tables[0]}
+    arrays |= {"widths": np.array(WIDTHS), "theta": THETA, "logit": LOGIT, "seed": np.array(options.seed)}
+    np.savez_compressed(options.out, **arrays)
 
 
 if __name__ == "__main__":

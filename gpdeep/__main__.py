@@ -1,0 +1,5 @@
+"""``python -m gpdeep``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,106 @@
+"""``gpdeep depth``: predict how deep a network can be, from its widths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..activations.catalogue import VARIANCE_PRESERVING, activation, parse_activation
+from ..architecture import Architecture
+from ..errors import DomainError
+from .output import answer, progress
+
+_MODULE_MARK = ".py:"
+
+
+def depth(
+    architectures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARCH...",
+            help="Widths such as 784,128x50,10 (with ? for a width to be found), or FILE.py:FACTORY of a torch module.",
+        ),
+    ],
+    activation_name: Annotated[str, typer.Option("--activation", help="Activation, with its parameters.")] = "relu",
+    sigma_w: Annotated[
+        float | None, typer.Option(help="Standard deviation of weights times √fan-in; default for relu, leaky_relu.")
+    ] = None,
+    sigma_b: Annotated[float, typer.Option(help="Standard deviation of biases.")] = 0.0,
+    angle: Annotated[float | None, typer.Option(help="Angle between the two inputs in radians; default π/2.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Take the angles from data: digits, a folder of idx files, or a .npy file.")
+    ] = None,
+    centre: Annotated[bool, typer.Option("--centre/--no-centre", help="Subtract the data's mean first.")] = True,
+    threshold: Annotated[float, typer.Option(help="ln sin² below which inputs are indistinguishable.")] = -4.0,
+    confidence: Annotated[float, typer.Option(help="Share of initialisations that must tell them apart.")] = 0.5,
+    method: Annotated[
+        str,
+        typer.Option(help="auto, grid, chain, closure, diffusion, jakub-nica, jakub-nica-density or infinite."),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of pairs and sampled networks.")] = 0,
+    samples: Annotated[int, typer.Option(help="Sampled networks, where the method samples.")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a network.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot to this file (png, pdf or svg).")] = None,
+) -> int:
+    """Predict how deep a network can be before its inputs become indistinguishable.
+
+    Angles are those of the post-activations of hidden layers; the law is that of random initialisation.
+    """
+    if plot is not None and len(architectures) > 1:
+        raise DomainError(
+            f"--plot was given with {len(architectures)} architectures.",
+            "A plot shows one network.",
+            "Give one architecture, or leave out --plot.",
+        )
+    networks = [_network(text, activation_name, sigma_w, sigma_b) for text in architectures]
+    from ..depth import predict_depth
+
+    with progress("networks sampled layer by layer") as report:
+        answers = [
+            predict_depth(
+                network,
+                angle=angle,
+                data=data,
+                centre=centre,
+                threshold=threshold,
+                confidence=confidence,
+                method=method,
+                seed=seed,
+                samples=samples,
+                progress=report,
+            )
+            for network in networks
+        ]
+    if plot is not None:
+        from ..plots import plot_depth, save_figure
+
+        save_figure(plot_depth(answers[0]), plot)
+    return answer(answers, as_json)
+
+
+def _network(text: str, name: str, sigma_w: float | None, sigma_b: float) -> Architecture:
+    """The architecture, with the activation and variances of the options, or those of the user's module."""
+    if _MODULE_MARK in text:
+        return _network_of_module(text, name, sigma_w, sigma_b)
+    if sigma_w is None and parse_activation(name)[0] not in VARIANCE_PRESERVING:
+        raise DomainError(
+            f"--sigma-w is missing for the activation '{name}'.",
+            f"Only {' and '.join(VARIANCE_PRESERVING)} have a default, the value that keeps the variance.",
+            "Give --sigma-w; `gpdeep eoc` computes it on the edge of chaos.",
+        )
+    return replace(Architecture.parse(text), phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b)
+
+
+def _network_of_module(text: str, name: str, sigma_w: float | None, sigma_b: float) -> Architecture:
+    if name != "relu" or sigma_w is not None or sigma_b:
+        raise DomainError(
+            "--activation, --sigma-w or --sigma-b was given with a torch module.",
+            "The module already says which activation and which variances it has.",
+            "Leave these options out, or write the architecture as text.",
+        )
+    from ..nn import architecture_of, load_factory
+
+    return architecture_of(load_factory(text))
