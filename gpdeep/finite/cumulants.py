@@ -88,6 +88,7 @@ def survivor_cumulants(theta: FloatArray, log_sin2: FloatArray, n: int) -> Float
     kappa[0] += log_sin2
     kappa = mix_in_zeros(kappa, event_probabilities(theta, n))
     kappa[0] -= log_sin2
+    kappa[1] = np.maximum(kappa[1], 0.0)  # the table's noise, 1e-5, exceeds the variance near θ = π
     return kappa
 
 
@@ -105,7 +106,7 @@ def one_step_error(n: int) -> tuple[float, float]:
     """Estimates of the error of one layer's mean and of the relative error of its variance, the worst over θ.
 
     From the table: three standard errors. From the expansion: the next term, taken as the last one times the ratio of
-    the last two, of what depends on θ (at θ → 0 there is no error).
+    the last two, of what depends on θ, or the remainder of the expansion at θ → 0, if larger: the anchor leaves it at θ → π.
     """
     if n < 2:
         return 0.0, 0.0
@@ -118,7 +119,8 @@ def one_step_error(n: int) -> tuple[float, float]:
     var = series["variance"][:, :21] / series["variance"][0, :21] / np.array([[1], [4], [64 / 3]])
     var = var - var[:, :1]
     mean_error = np.abs(det[2]).max() ** 2 / np.abs(det[1]).max() / float(n) ** 4
-    return float(mean_error), float(np.abs(var[2]).max() * (64 / 3) * 6 / float(n) ** 3)
+    remainder = small_angle_cumulants(n)[0] - series["mean"][:, 0] @ float(n) ** -np.arange(1.0, 4)
+    return max(float(mean_error), abs(float(remainder))), float(np.abs(var[2]).max() * (64 / 3) * 6 / float(n) ** 3)
 
 
 def mix_in_zeros(kappa: FloatArray, event: EventProbabilities, remove: bool = False) -> FloatArray:

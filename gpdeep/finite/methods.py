@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from ..activations import TwoSlope, activation
 from ..errors import DomainError, ValidityWarning
-from ..gaussian import angle_map, log_sin2_next
+from ..gaussian import iterate_angle_map
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .chain import MEMORY_BUDGET
 from .checks import check_angles, check_sigmas, check_widths
@@ -223,7 +223,7 @@ def _path(
         fields["median"], fields["survival"] = fields["mean"], survival * alive
         fields["above"] = fields["survival"] * ndtr((fields["mean"] - threshold) / np.maximum(fields["std"], 1e-300))
     elif method is Method.INFINITE:
-        path = infinite_path(start.theta, len(widths), phi.kink)[1]
+        path = iterate_angle_map(start.theta, len(widths), phi.kink)[1]
         fields["mean"], fields["median"] = path @ weight, np.median(path, axis=1)
         fields["std"] = np.sqrt((path - fields["mean"][:, None]) ** 2 @ weight)
         fields["above"] = ((path >= threshold) @ weight) * alive
@@ -234,14 +234,3 @@ def _path(
     nothing = np.zeros(0)
     lengths = dict.fromkeys(("log_length2_mean", "log_length2_std"), unknown)
     return {**fields, **lengths, "error": LawError("none", np.nan, np.nan), "log_tan2": nothing, "mass": nothing}
-
-
-def infinite_path(theta0: FloatArray, depth: int, kink: float = 1.0) -> tuple[FloatArray, FloatArray]:
-    """Angles and ln sin² of the infinite-width network after layers 1..L, both of shape (L, P)."""
-    angles, log_sin2 = np.empty((depth, len(theta0))), np.empty((depth, len(theta0)))
-    theta = theta0
-    for layer in range(depth):
-        log_sin2[layer] = log_sin2_next(theta, kink)
-        theta = angle_map(theta, kink)
-        angles[layer] = theta
-    return angles, log_sin2

@@ -29,8 +29,9 @@ def test_the_law_only_shifts_with_the_initial_angle(theta0, phi):
 def test_one_layer_has_the_exact_law(n, theta0):
     x = shift_of([n], theta0, 8000, 3)
     assert ks_1samp(x, lambda r: small_angle_cdf(n, r)).pvalue > p_limit(10)
-    # negative control: a Beta law, χ²_{k-1}/(χ²_{k-1} + χ²_1), is another (its support ends at 0)
-    assert ks_1samp(x, lambda r: small_angle_cdf(n, r + 2 / n)).pvalue < p_limit(10)
+    # negative control: a shift of a tenth of a standard deviation, as between widths n and 1.2 n
+    shift = np.sqrt(small_angle_cumulants(n)[1]) / 10
+    assert ks_1samp(x, lambda r: small_angle_cdf(n, r + shift)).pvalue < p_limit(10)
 
 
 @pytest.mark.statistical
@@ -40,7 +41,7 @@ def test_five_thousand_layers_stay_finite_and_follow_the_exact_drift():
     mean, var, _ = small_angle_cumulants(n)
     x = state.log_sin2[state.alive] - 2 * np.log(1e-10)
     assert np.isfinite(x).all()
-    assert x.min() < -800
+    assert x.min() < -700
     # given survival up to L the layers are independent; the drift -θ²/(3π) adds less than 1e-10·5000
     z = (x.mean() - depth * mean) / np.sqrt(depth * var / x.size)
     z_std = (x.std() / np.sqrt(depth * var) - 1) * np.sqrt(2 * x.size)
@@ -60,12 +61,12 @@ def test_grid_agrees_with_the_chain_after_five_thousand_layers():
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("n", "depth"), [(3, 1), (16, 8), (100, 40)])
+@pytest.mark.parametrize(("n", "depth"), [(3, 1), (16, 8), (100, 20)])
 def test_the_sine_is_a_martingale(n, depth):
     # E √(χ²_{k-1}/χ²_k) = 1 for every k ≥ 2, so without any condition but survival
     stretch = np.exp(shift_of([n] * depth, 1e-120, 40_000, 5) / 2)
     z = (stretch.mean() - 1) / (stretch.std() / np.sqrt(stretch.size))
-    # t = Σ1/n ≤ 1/2: the skewness e^{3t}-like of the stretch over √40000 is far below one: the mean is normal
+    # t = Σ1/n ≤ 1/2: the skewness of the stretch over √40000 is far below one: the mean is normal
     assert abs(z) < z_limit(3)
     # negative control: the typical sine, e^{mean of ln}, is not one
     assert abs(np.exp(np.mean(np.log(stretch))) - 1) > z_limit(3) * stretch.std() / np.sqrt(stretch.size)

@@ -1,0 +1,218 @@
+"""The contract of the command line: keys, lengths, exit codes, streams. Later commands join `COMMANDS`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from gpdeep.cli import run
+from gpdeep.cli.references import BIBTEX, REFERENCES
+from gpdeep.cli.schemas import SCHEMAS
+
+COMMANDS = {"depth": ["784,128x50,10"]}
+
+# The keys that others call by, written down once more by hand.
+KEYS = {
+    "depth": {
+        "": {"schema_version", "command", "inputs", "status", "finite", "infinite", "degeneracy_depth"}
+        | {"effective_depth", "initial_angle"},
+        "finite": {"method", "log_sin2_mean", "log_sin2_std", "log_sin2_median", "survival"}
+        | {"log_length2_mean", "log_length2_std", "error"},
+        "infinite": {"angle", "log_sin2"},
+        "degeneracy_depth": {"finite", "infinite", "reached", "threshold", "confidence"},
+        "status": {"code", "messages"},
+    }
+}
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = run(list(arguments))
+    streams = capsys.readouterr()
+    return code, streams.out, streams.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_has_the_fixed_keys_and_fits_its_schema(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, command, *COMMANDS[command], "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out, parse_constant=pytest.fail)
+    jsonschema.validate(answer, SCHEMAS[command])
+    assert (answer["schema_version"], answer["command"]) == (1, command)
+    for place, keys in KEYS[command].items():
+        assert keys <= set(answer[place] if place else answer)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_schema_and_cite_answer(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "schema", command)
+    assert code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(out))
+    code, out, _ = call(capsys, "cite", command)
+    assert code == 0
+    assert out.count("@") >= len(REFERENCES[command])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_schema_rejects_an_object_with_a_key_missing(command: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"schema_version": 1, "command": command}, SCHEMAS[command])
+
+
+def test_every_reference_has_an_entry() -> None:
+    assert {key for keys in REFERENCES.values() for key in keys} == set(BIBTEX)
+    assert set(REFERENCES) == set(SCHEMAS) == set(COMMANDS)
+
+
+def test_depth_arrays_have_one_entry_a_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = call(capsys, "depth", "784,64,32x6,10", "--json")
+    answer = json.loads(out)
+    for name, values in (*answer["finite"].items(), *answer["infinite"].items()):
+        if isinstance(values, list):
+            assert len(values) == 7, name
+
+
+def test_depth_prints_one_object_a_line_for_several_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "depth", "784,16x2,10", "784,32x2,10", "--json")
+    assert code == 0
+    assert [json.loads(line)["inputs"]["architecture"] for line in out.splitlines()] == ["784,16x2,10", "784,32x2,10"]
+
+
+def test_inputs_hold_every_option_with_its_resolved_value(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = call(capsys, "depth", "784,16x2,10", "--activation", "leaky_relu:0.5", "--samples", "100", "--json")
+    inputs = json.loads(out)["inputs"]
+    assert inputs["sigma_w"] == pytest.approx((2 / 1.25) ** 0.5, rel=1e-15)
+    assert inputs["method"] == "chain"
+    assert inputs["angle"] == np.pi / 2
+    expected = {"architecture", "activation", "sigma_w", "sigma_b", "angle", "data", "centre", "threshold"}
+    assert set(inputs) == expected | {"confidence", "method", "seed", "samples"}
+
+
+def test_data_give_a_summary_of_their_angles(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn", reason="the data extra is not installed")
+    _, out, _ = call(capsys, "depth", "64,32x3,10", "--data", "digits", "--json")
+    angle = json.loads(out)["initial_angle"]
+    assert angle["pairs"] == 2000
+    _, out, _ = call(capsys, "depth", "64,32x3,10", "--data", "digits", "--no-centre", "--json")
+    assert json.loads(out)["initial_angle"]["mean"] < angle["mean"] - 0.5  # raw images live in one orthant
+
+
+def test_unknown_width_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "depth", "784,?x10,10", "--json")
+    assert code == 0
+    assert json.loads(out)["width"] > 1
+
+
+def test_torch_module_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    file = tmp_path / "net.py"
+    file.write_text(
+        "import torch\nfrom torch import nn\n"
+        "def make():\n"
+        "    torch.manual_seed(0)\n"
+        "    net = nn.Sequential(nn.Linear(30, 24, bias=False), nn.ReLU(), nn.Linear(24, 20, bias=False), nn.ReLU(),\n"
+        "                        nn.Linear(20, 3, bias=False))\n"
+        "    for p in net.parameters():\n"
+        "        nn.init.normal_(p, 0, (2 / p.shape[1]) ** 0.5)\n"
+        "    return net\n"
+    )
+    code, out, err = call(capsys, "depth", f"{file}:make", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["inputs"]["architecture"] == "30,24,20,3"
+    assert call(capsys, "depth", f"{file}:make", "--sigma-w", "1")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (2, []),
+        (2, ["nothing"]),
+        (2, ["depth"]),
+        (2, ["depth", "784,10"]),
+        (2, ["depth", "784,0,10"]),
+        (2, ["depth", "784,4,10", "--bogus"]),
+        (2, ["depth", "784,4,10", "--angle", "wide"]),
+        (2, ["depth", "784,4,10", "--angle", "90"]),
+        (2, ["depth", "784,4,10", "--angle", "0"]),
+        (2, ["depth", "784,4,10", "--angle", "nan"]),
+        (2, ["depth", "784,4,10", "--activation", "tanh"]),
+        (2, ["depth", "784,4,10", "--activation", "nope", "--sigma-w", "1"]),
+        (2, ["depth", "784,4,10", "--sigma-w", "-1"]),
+        (2, ["depth", "784,4,10", "--sigma-b", "-1"]),
+        (2, ["depth", "784,4,10", "--confidence", "90"]),
+        (2, ["depth", "784,4,10", "--threshold", "nan"]),
+        (2, ["depth", "784,4,10", "--method", "guess"]),
+        (2, ["depth", "784,4,10", "--samples", "0"]),
+        (2, ["depth", "784,4,10", "--seed", "-1"]),
+        (2, ["depth", "784,4,10", "--data", "no/such/folder"]),
+        (2, ["depth", "784,4,10", "--angle", "1", "--data", "digits"]),
+        (2, ["depth", "784,4,10", "--data", "digits"]),
+        (2, ["depth", "784,4,10", "784,5,10", "--plot", "x.png"]),
+        (2, ["depth", "784,4,10", "--plot", "x.xyz"]),
+        (2, ["depth", "784,res(4x2,alpha=1,beta=1),10"]),
+        (2, ["depth", "784,4,10", "--sigma-b", "1", "--method", "grid"]),
+        (2, ["depth", "no_such.py:make"]),
+        (1, ["depth", "784,?x70,10"]),
+        (1, ["depth", "784,8,10", "--plot", "no/such/folder/x.png"]),
+        (1, ["depth", "784,4,10", "--samples", "900000000"]),
+        (2, ["schema", "nothing"]),
+        (2, ["cite", "nothing"]),
+    ],
+)
+def test_refusals_leave_stdout_empty_and_say_three_things(
+    code: int, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    got, out, err = call(capsys, *arguments)
+    assert (got, out) == (code, "")
+    assert "likely cause:" in err
+    assert "to change:" in err
+    assert "Traceback" not in err
+
+
+def test_missing_sigma_points_at_the_command_that_finds_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "gpdeep eoc" in call(capsys, "depth", "784,4,10", "--activation", "tanh")[2]
+
+
+def test_answer_outside_validity_is_given_with_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "depth", "784,16x2,10", "--method", "closure", "--json")
+    assert code == 3
+    assert json.loads(out)["status"]["code"] == "outside_validity"
+
+
+def test_no_survivors_is_an_answer_with_nulls_and_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "depth", "784,1x4,10", "--json")
+    assert code == 3
+    answer = json.loads(out)
+    assert answer["finite"]["survival"] == [0.0] * 4
+    assert answer["finite"]["log_sin2_mean"] == [None] * 4
+    assert answer["degeneracy_depth"]["finite"] == 0
+
+
+def test_plot_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib", reason="the plot extra is not installed")
+    code, _, _ = call(capsys, "depth", "784,16x5,10", "--plot", str(tmp_path / "x.png"))
+    assert code == 0
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from gpdeep import __version__
+
+    assert call(capsys, "--version") == (0, f"{__version__}\n", "")
+
+
+def test_terminal_without_greek_letters_and_closed_pipe_give_no_traceback() -> None:
+    command = [sys.executable, "-m", "gpdeep", "depth", "784,16x5,10"]
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PATH": ""}
+    run_ascii = subprocess.run(command, capture_output=True, env=ascii_only, check=False)
+    assert (run_ascii.returncode, run_ascii.stderr) == (0, b"")
+    pipe = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert pipe.stdout is not None
+    assert pipe.stderr is not None
+    pipe.stdout.close()
+    assert b"Traceback" not in pipe.stderr.read()
+    pipe.stderr.close()
+    pipe.wait()

@@ -1,0 +1,92 @@
+"""Architectures from text: what is read, what is refused, and that both agree with printing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpdeep import Architecture, DomainError
+from gpdeep.architecture import Block, Kind
+
+
+def test_widths_are_the_hidden_ones() -> None:
+    assert Architecture.parse("784,512,128x3,10").widths == (512, 128, 128, 128)
+
+
+def test_blocks_carry_their_options() -> None:
+    net = Architecture.parse("784, res(128x50, alpha=1, beta=0.1), ln(64x2), 10")
+    assert net.blocks == (Block(128, 50, Kind.RESIDUAL, 1.0, 0.1), Block(64, 2, Kind.LAYER_NORM))
+    assert net.depth == 52
+    assert not net.is_dense
+
+
+def test_effective_depth_is_the_sum_of_inverse_widths() -> None:
+    assert Architecture.parse("1,4x2,8,1").effective_depth == 0.625
+
+
+def test_unknown_width_is_filled_in() -> None:
+    net = Architecture.parse("784,?x50,10")
+    assert net.has_unknown
+    with pytest.raises(DomainError, match="unknown width"):
+        _ = net.widths
+    assert net.with_width(7).widths == (7,) * 50
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "784",
+        "784,10",
+        "784,0,10",
+        "784,-3,10",
+        "784,3.5,10",
+        "784,4x0,10",
+        "784,4x,10",
+        "784,x4,10",
+        "784,4x100001,10",
+        "784,1000001,10",
+        "784,?,?",
+        "?,4,10",
+        "784,res(4x2,10",
+        "784,4x2),10",
+        "784,res(4x2,gamma=1),10",
+        "784,res(4x2,alpha=nan),10",
+        "784,res(4x2,alpha=1,alpha=2),10",
+        "784,ln(4x2,alpha=1),10",
+        "784;4;10",
+        "784,four,10",
+        "784,²,10",
+        "784,\n4\n,,10",
+    ],
+)
+def test_bad_text_is_refused_with_the_entry_named(text: str) -> None:
+    with pytest.raises(DomainError) as caught:
+        Architecture.parse(text)
+    assert caught.value.found.startswith("Architecture '")
+    assert caught.value.change
+
+
+widths = st.integers(1, 10**6)
+plain = st.builds(Block, widths, st.integers(1, 100))
+residual = st.builds(Block, widths, st.integers(1, 100), st.just(Kind.RESIDUAL), st.just(0.5), st.just(2.0))
+
+
+@given(st.builds(Architecture, widths, st.lists(plain | residual, min_size=1, max_size=4).map(tuple), widths))
+def test_printing_and_parsing_are_inverse(net: Architecture) -> None:
+    assert Architecture.parse(str(net)) == net
+
+
+@given(st.text(alphabet="0123456789x,?()=.reslnapb -²٣", max_size=30))
+def test_any_text_is_read_or_refused_never_a_traceback(text: str) -> None:
+    try:
+        Architecture.parse(text)
+    except DomainError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "fields", [{"sigma_w": 0.0}, {"sigma_w": -1.0}, {"sigma_b": float("nan")}, {"sigma_w": (1.0, 2.0)}]
+)
+def test_impossible_variances_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(DomainError):
+        Architecture(3, (Block(4, 3),), 2, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,171 @@
+"""The main job: degeneracy depth, its inverse, and where the initial angle comes from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gpdeep import Architecture, DomainError, InfeasibleError, find_width, load, predict_depth
+from gpdeep.finite import angle_law
+
+# Degeneracy depth for threshold -4 from a right angle, at confidence 1/2 and 0.9: an independent implementation of
+# the grid, two cumulants less accurate below width 24 (hence one layer of slack there).
+TABLE = [(16, 17, 7), (24, 22, 10), (32, 26, 13), (64, 36, 19), (128, 44, 25), (512, 54, 38), (1024, 56, 43)]
+
+
+@pytest.mark.parametrize(("width", "half", "most"), TABLE)
+def test_degeneracy_depth_against_an_independent_table(width: int, half: int, most: int) -> None:
+    slack = 1 if width < 24 else 0
+    for confidence, expected in ((0.5, half), (0.9, most)):
+        answer = predict_depth(f"784,{width}x60,10", confidence=confidence).degeneracy_depth
+        assert abs(answer.finite - expected) <= slack
+        assert answer.infinite == 58
+        assert answer.reached
+
+
+def test_negative_control_another_threshold_gives_another_depth() -> None:
+    assert predict_depth("784,64x60,10", threshold=-3).degeneracy_depth.finite != 36
+
+
+def test_depth_is_the_last_layer_whose_probability_is_high_enough() -> None:
+    answer = predict_depth("784,48x60,10", confidence=0.7)
+    above = answer.law.above
+    depth = answer.degeneracy_depth.finite
+    assert above[depth - 1] >= 0.7 > above[depth]
+
+
+def test_reached_is_false_where_inputs_are_still_told_apart() -> None:
+    assert predict_depth("784,128x5,10").degeneracy_depth.reached is False
+
+
+def test_no_layer_is_good_enough() -> None:
+    assert predict_depth("784,4x5,10", threshold=-1e-9).degeneracy_depth.finite == 0
+
+
+def test_input_and_output_dimension_do_not_enter() -> None:
+    first, second = predict_depth("784,16x5,10"), predict_depth("3,16x5,1000")
+    np.testing.assert_array_equal(first.law.mean, second.law.mean)
+
+
+def test_width_found_is_the_smallest() -> None:
+    answer = find_width("784,?x20,10")
+    assert answer.degeneracy_depth.finite == 20
+    assert predict_depth(f"784,{answer.width - 1}x20,10").degeneracy_depth.finite < 20
+    assert answer.architecture == "784,?x20,10"
+
+
+def test_width_below_eight_is_found_by_sampling() -> None:
+    answer = find_width(3, confidence=0.5)
+    assert answer.width < 8
+    assert answer.law.method == "chain"
+
+
+def test_mixed_architecture_with_one_unknown() -> None:
+    assert find_width("784,64,?x10,32,10").width > 1
+
+
+def test_depth_beyond_infinite_width_is_infeasible_and_says_the_limit() -> None:
+    with pytest.raises(InfeasibleError, match="58"):
+        find_width(70)
+
+
+@pytest.mark.parametrize("bad", ["784,128,10", True, 3.5, None])
+def test_find_width_refuses_what_has_no_unknown(bad: object) -> None:
+    with pytest.raises(DomainError):
+        find_width(bad)  # type: ignore[arg-type]
+
+
+def test_angles_of_data_are_mixed(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((300, 40))
+    np.save(tmp_path / "x.npy", x)
+    answer = predict_depth("40,32x10,10", data=tmp_path / "x.npy")
+    assert answer.initial_angle.pairs == 2000
+    # independent directions in 40 dimensions: right angles with a spread of 1/√40, here within 10 %
+    assert abs(answer.initial_angle.mean - np.pi / 2) < 0.02
+    np.testing.assert_allclose(answer.initial_angle.std, 40**-0.5, rtol=0.1, atol=0)
+    # the first layer's variance holds the spread of the angles: the mixture is wider than its mean angle's law
+    assert answer.law.std[0] > angle_law([32] * 10, answer.initial_angle.mean).std[0]
+
+
+def test_identical_samples_count_as_collapsed() -> None:
+    x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    answer = predict_depth("2,64x2,1", data=x, centre=False)
+    # one of the three pairs is identical
+    np.testing.assert_allclose(answer.law.survival, 2 / 3, rtol=1e-12, atol=0)
+    np.testing.assert_allclose(answer.law.collapsed, 1 / 3, rtol=1e-12, atol=0)
+
+
+def test_feature_count_must_fit(tmp_path: Path) -> None:
+    with pytest.raises(DomainError, match="2 features"):
+        predict_depth("3,8,1", data=np.eye(4, 2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"angle": 1.0, "data": np.eye(3)},
+        {"angle": 0.0},
+        {"angle": np.nan},
+        {"angle": 4.0},
+        {"confidence": 0.0},
+        {"confidence": 1.0},
+        {"confidence": np.nan},
+        {"threshold": np.inf},
+        {"method": "brute"},
+        {"seed": -1},
+        {"seed": 1.5},
+        {"samples": 0},
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(DomainError):
+        predict_depth("3,4x3,1", **options)  # type: ignore[arg-type]
+
+
+def test_blocks_beyond_plain_layers_are_refused() -> None:
+    with pytest.raises(DomainError, match="residual"):
+        predict_depth("3,res(8x2,alpha=1,beta=1),1")
+
+
+def test_method_without_a_law_gives_no_depth() -> None:
+    answer = predict_depth("3,64x5,1", method="jakub-nica")
+    assert answer.degeneracy_depth.finite is None
+    assert answer.to_dict()["finite"]["log_sin2_std"] == [None] * 5
+
+
+@pytest.mark.statistical
+def test_biases_change_the_angle_as_at_infinite_width() -> None:
+    net = Architecture.parse("784,400x4,10")
+    biased = Architecture(net.inputs, net.blocks, net.outputs, sigma_w=1.2, sigma_b=0.5)
+    answer = predict_depth(biased, samples=2000)
+    plain = predict_depth(net)
+    # At width 400 the mean differs from infinite width by O(4/400); the bias moves it by more than 1.
+    np.testing.assert_allclose(answer.law.mean, answer.infinite.log_sin2, rtol=0, atol=0.05)
+    assert np.abs(answer.law.mean[-1] - plain.law.mean[-1]) > 1
+
+
+def test_infinite_width_with_bias_against_the_kernel_recursion() -> None:
+    mpmath = pytest.importorskip("mpmath", reason="the exact extra is not installed")
+    mpmath.mp.dps = 40
+    sw2, sb2 = mpmath.mpf("1.44"), mpmath.mpf("0.25")
+    q, k = sw2 + sb2, sb2  # inputs at a right angle
+    expected = []
+    for _ in range(4):
+        theta = mpmath.acos(k / q)
+        cov = q * (mpmath.sin(theta) + (mpmath.pi - theta) * mpmath.cos(theta)) / (2 * mpmath.pi)
+        expected.append(mpmath.log(1 - (cov / (q / 2)) ** 2))
+        q, k = sw2 * q / 2 + sb2, sw2 * cov + sb2
+    net = Architecture.parse("784,64x4,10")
+    biased = Architecture(net.inputs, net.blocks, net.outputs, sigma_w=1.2, sigma_b=0.5)
+    # four layers, each a few roundings of quantities of order one
+    np.testing.assert_allclose(
+        predict_depth(biased, samples=10).infinite.log_sin2, np.array(expected, float), rtol=1e-13, atol=0
+    )
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    answer = predict_depth("784,16x5,10")
+    again = load(answer.save(tmp_path / "answer.json"))
+    assert again == answer
+    assert str(again) == str(answer)
+    assert again.to_dict() == answer.to_dict()
