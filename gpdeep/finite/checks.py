@@ -50,19 +50,14 @@ def check_widths(widths: Iterable[Any] | int) -> IntArray:
             "There is no hidden layer, or a repetition count has a digit too many.",
             f"Give 1 to {MAX_DEPTH} hidden widths.",
         )
-    distinct = {id(value): value for value in values}
-    for value in distinct.values():
-        check_integer(
-            f"A hidden width (entry {next(i for i, v in enumerate(values) if v is value) + 1})",
-            value,
-            1,
-            MAX_WIDTH,
-        )
+    for layer, value in enumerate(values, start=1):
+        if type(value) is not int or not 1 <= value <= MAX_WIDTH:
+            check_integer(f"Hidden width {layer}", value, 1, MAX_WIDTH)
     return np.array(values, dtype=np.int64)
 
 
 def check_angles(theta0: Any) -> FloatArray:
-    """Initial angles in [0, π] as a float array of shape (P,); a single angle must not be 0.
+    """Initial angles in [0, π] as a float array of shape (P,); not all of them may be 0.
 
     Among several angles (a law to be mixed over) zeros are allowed: such pairs are parallel from the start.
     """
@@ -80,9 +75,9 @@ def check_angles(theta0: Any) -> FloatArray:
             "An angle was given in degrees, or is NaN because an input is the zero vector.",
             "Give angles in radians, 0 < θ ≤ π.",
         )
-    if angles.size == 1 and angles[0] == 0:
+    if not angles.any():
         raise DomainError(
-            "The initial angle is 0.",
+            "The initial angle is 0." if angles.size == 1 else f"All {angles.size} initial angles are 0.",
             "The two inputs are parallel, and stay so in every network without bias: there is nothing to predict.",
             "Give the angle of two different inputs, 0 < θ ≤ π; angles as small as 1e-150 are fine.",
         )

@@ -6,7 +6,7 @@ Two sources, one anchor.
 
 * n < 24: a table from simulation (`gpdeep.finite.tables.small_width`), whose events of exact orthogonality are put
   back with their exact probability; standard errors are stored with it.
-* n ≥ 24: expansions in 1/n to order n⁻³ (`gpdeep.finite.tables.series`), anchored on the exact law at θ → 0:
+* n ≥ 24: expansions in 1/n to order P = 6 (`gpdeep.finite.tables.series`), anchored on the exact law at θ → 0:
 
     κ₁ = ln(sin²θ'_∞/sin²θ) + κ₁⁰(n) + Σ_p [d_p(θ) - d_p(0)] n⁻ᵖ
     κ₂ = κ₂⁰(n) Σ_p V_p(θ) n⁻ᵖ / Σ_p V_p(0) n⁻ᵖ
@@ -103,30 +103,44 @@ def proper_cumulants(theta: FloatArray, n: int) -> FloatArray:
 
 
 def one_step_error(n: int) -> tuple[float, float]:
-    """Estimates of the error of one layer's mean and of the relative error of its variance, the worst over θ.
-
-    From the table: three standard errors. From the expansion: the next term, taken as the last one times the ratio of
-    the last two, of what depends on θ, or the remainder of the expansion at θ → 0, if larger: the anchor leaves it at θ → π.
-    """
+    """The worst of `one_step_errors` over θ ≤ π/2: error of the mean, and relative error of the variance."""
+    theta = np.linspace(0.0, np.pi / 2, 33)[1:]
+    mean, var = one_step_errors(theta, n)
     if n < 2:
         return 0.0, 0.0
+    return float(mean.max()), float((var / angle_cumulants(theta, n)[1]).max())
+
+
+def one_step_errors(theta: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Estimates of the errors of κ₁ and κ₂ at angles θ, both of the shape of θ; zero at θ → 0, where the law is exact.
+
+    From the table: three standard errors. From the expansion: the next term, taken as what depends on θ in the last
+    one, times the ratio of the last two; plus what the anchor at θ → 0 leaves at θ → π, in proportion to the drift.
+    """
+    if n < 2:
+        return np.zeros_like(theta), np.zeros_like(theta)
     if n <= TABLE_WIDTH:
         table = load_table("small_width")
         se = 3 * table["cumulants_se"][n - 2]
-        return float(se[1:, 0].max()), float((se[:, 1] / table["cumulants"][n - 2, :, 1])[:17].max())
-    series = load_table("series")
-    det = series["det"] - series["det"][:, :1]
-    var = series["variance"][:, :21] / series["variance"][0, :21] / np.array([[1], [4], [64 / 3]])
-    var = var - var[:, :1]
-    mean_error = np.abs(det[2]).max() ** 2 / np.abs(det[1]).max() / float(n) ** 4
-    remainder = small_angle_cumulants(n)[0] - series["mean"][:, 0] @ float(n) ** -np.arange(1.0, 4)
-    return max(float(mean_error), abs(float(remainder))), float(np.abs(var[2]).max() * (64 / 3) * 6 / float(n) ** 3)
+        se = np.where(table["theta"][:, None] > 0, se, 0.0)
+        return np.interp(theta, table["theta"], se[:, 0]), np.interp(theta, table["theta"], se[:, 1])
+    table = load_table("series")
+    orders = len(table["mean"])
+    to_theta = interpolation_matrix(table["theta"], theta)
+    det = np.abs(table["det"] - table["det"][:, :1])
+    var = np.abs(table["variance"] - table["variance"][:, :1] * table["variance"][0] / 8)
+    next_det, next_var = (to_theta @ term[-1] * (term[-1].max() / term[-2].max()) for term in (det, var))
+    left = abs(small_angle_cumulants(n)[0] - table["mean"][:, 0] @ float(n) ** -np.arange(1.0, 1 + orders))
+    scale = float(n) ** -(orders + 1)
+    return np.abs(next_det) * scale + left * np.abs(to_theta @ det[0]) / det[0].max(), np.abs(next_var) * scale
 
 
 def mix_in_zeros(kappa: FloatArray, event: EventProbabilities, remove: bool = False) -> FloatArray:
     """Cumulants of a law of ln sin² with exact zeros (orthogonal pairs) mixed in, or taken out again."""
     survival = event.proper + event.orthogonal
-    ratio = survival / np.maximum(event.proper, 1e-300) if remove else event.proper / survival
+    ratio = event.proper / survival
+    if remove:  # where nothing proper is left, at θ = π, any law will do
+        ratio = 1 / np.where(ratio > 1e-12, ratio, 1.0)
     mean, var, third = kappa
     m2 = var + mean**2
     m3 = third + 3 * mean * var + mean**3
@@ -139,7 +153,7 @@ def mix_in_zeros(kappa: FloatArray, event: EventProbabilities, remove: bool = Fa
 def _series(theta: FloatArray, n: int) -> FloatArray:
     """Cumulants of R by the anchored expansion."""
     table = load_table("series")
-    powers = float(n) ** -np.arange(1, 4)
+    powers = float(n) ** -np.arange(1.0, 1 + len(table["mean"]))
     exact = small_angle_cumulants(n)
     theta = np.maximum(theta, 1e-300)  # R does not depend on θ down there
     to_theta = interpolation_matrix(table["theta"], theta)

@@ -35,4 +35,5 @@ def diffusion_layer(angles: Angles, n: int, spacing: float) -> Rule:
     theta = np.minimum(np.exp(np.minimum(moved, 0.5)), _WIDEST)
     y = np.where(theta < 1e-6, 2 * moved, 2 * np.log(np.tan(np.maximum(theta, 1e-6))))
     nothing = np.zeros_like(log_theta)
-    return Rule(y, np.broadcast_to(_GAUSS, y.shape), EventProbabilities(nothing, nothing, nothing))
+    events = EventProbabilities(nothing, nothing, nothing)
+    return Rule(y, np.broadcast_to(_GAUSS, y.shape), events, np.stack([nothing, nothing]))

@@ -47,7 +47,8 @@ def event_probabilities(theta: ArrayLike, n: int) -> EventProbabilities:
     Notes
     -----
     With ε = θ/π, 2p = 1-ε and 2(1-p) = 1+ε, so each probability is 2⁻ⁿ times differences from 1 of (1±ε)ⁿ, formed with
-    expm1. The orthogonal one, n(n-1)ε² at small angles, as 2eᵐ(cosh d - 1) + 2(eᵐ - 1), m = (n/2) ln(1-ε²), d = n artanh ε.
+    expm1. The orthogonal one, n(n-1)ε² at small angles, as 2eᵐ(cosh d - 1) + 2(eᵐ - 1), m = (n/2) ln(1-ε²), d = n
+    artanh ε.
 
     Examples
     --------
@@ -59,11 +60,14 @@ def event_probabilities(theta: ArrayLike, n: int) -> EventProbabilities:
     eps = np.asarray(theta, dtype=float) / np.pi
     scale = 2.0**-n
     with np.errstate(divide="ignore"):
-        less = np.expm1(n * np.log1p(-eps))  # (2p)^n - 1
-    small = n * np.log1p(eps) < 1
+        log_less = n * np.log1p(-eps)  # ln (2p)^n
+    less = np.expm1(log_less)
+    small = (n * np.log1p(eps) < 1) & (eps < 0.5)
     near = np.where(small, eps, 0.0)
     m, d = n / 2 * np.log1p(-(near**2)), n * np.arctanh(near)
     by_parts = 2 * scale * (2 * np.exp(m) * np.sinh(d / 2) ** 2 + np.expm1(m))
     direct = np.exp(n * np.log1p(eps) - n * np.log(2)) - scale * (1 - less)
-    orthogonal = np.maximum(np.where(small, by_parts, direct), 0.0)  # n = 1: zero up to rounding
-    return EventProbabilities(scale * (1 - less), scale * n * (1 + less), orthogonal)
+    orthogonal = np.maximum(np.where(small, by_parts, direct), 0.0)
+    if n == 1:  # dead or collapsed, without a rest
+        return EventProbabilities((1 + eps) / 2, 1 - (1 + eps) / 2, np.zeros_like(eps))
+    return EventProbabilities(scale * (1 - less), scale * n * np.exp(log_less), orthogonal)

@@ -36,7 +36,10 @@ _CHUNK_ELEMENTS = 2**20
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """What is kept of each layer l = 1..L; arrays of shape (L,). Moments and median are conditional on survival."""
+    """What is kept of each layer l = 1..L; arrays of shape (L,). Moments and median are conditional on survival.
+
+    `mean_error`, `var_error`: the expected errors of all layers so far, added up as if each reached the end in full.
+    """
 
     mean: FloatArray
     std: FloatArray
@@ -46,20 +49,26 @@ class LayerSummary:
     dead: FloatArray
     collapsed: FloatArray
     orthogonal: FloatArray
+    mean_error: FloatArray
+    var_error: FloatArray
 
 
-def fitting_grid(log_sin2: FloatArray, sin: FloatArray, widths: IntArray) -> Grid:
+def fitting_grid(start: Angles, widths: IntArray) -> Grid:
     """The grid that holds the law from layer 1 to layer L.
 
     The infinite-width drift lowers ln sin² by at most 2 ln(1 + L sin θ₀/(3π)), finite width by at most 2.8 t with
-    fluctuations of variance at most 11.2 t, t = Σ1/n; eight standard deviations are kept.
+    fluctuations of variance at most 11.2 t, t = Σ1/n; eight standard deviations are kept. An obtuse angle is nearly
+    right after one layer, and counts as right.
     """
+    obtuse = start.theta > np.pi / 2
+    log_sin2 = np.where(obtuse & np.isfinite(start.log_sin2), 0.0, start.log_sin2)
+    sin = np.where(obtuse, 1.0, np.sin(start.theta))
     t, narrowest = float(np.sum(1 / widths)), float(widths.min())
     reach = 8 * np.sqrt(11.2 * t + 8 / narrowest) + 1
     finite = np.isfinite(log_sin2)
     lowest = np.min(log_sin2[finite] - 2 * np.log1p(len(widths) * sin[finite] / (3 * np.pi)), initial=0.0)
     highest = float(np.max(log_sin2[finite], initial=-np.inf))
-    top = min(_TOP, highest + reach + 2) if highest < -reach else _TOP
+    top = min(_TOP, highest + reach + 2) if -np.inf < highest < -reach else _TOP
     bottom = lowest - 2.8 * t - reach
     finest = np.sqrt(8 / float(widths.max())) / CELLS_PER_SIGMA
     spacing = max(min(finest, _COARSEST), (top - bottom) / _MAX_NODES)
@@ -100,31 +109,31 @@ def propagate(
     apart = np.isfinite(start.log_sin2)
     lost = float(weight[~apart].sum())
     start, weight = Angles(start.theta[apart], start.log_sin2[apart]), weight[apart]
-    grid = fitting_grid(start.log_sin2, np.sin(start.theta), widths)
+    grid = fitting_grid(start, widths)
     nodes = angles_on(grid)
     report = _reporter(grid, nodes, threshold)
-    operators: dict[int, tuple[Any, Rule]] = {}
+    operators: dict[int, tuple[Any, FloatArray]] = {}
     state = np.zeros(grid.size + 1)
-    gone = np.array([0.0, lost])  # dead, collapsed so far
+    running = np.array([0.0, lost, 0.0, 0.0])  # dead, collapsed, error of the mean and of the variance so far
     parts = []
     for first, last in _chunks(len(widths), grid.size):
         states = np.empty((last - first, grid.size + 1))
-        losses = np.empty((last - first, 2))
+        sums = np.empty((last - first, 4))
         for i, n in enumerate(widths[first:last].tolist()):
             if first + i == 0:
                 rule = layer(start, n, grid.spacing)
-                matrix, source = _operator(grid, rule, force_dense=True), weight
+                matrix, per_source, source = _operator(grid, rule, force_dense=True), _per_source(rule), weight
             else:
                 if n not in operators:
                     if len(operators) * grid.size**2 > 2**26:
                         operators.clear()
                     rule = layer(nodes, n, grid.spacing)
-                    operators[n] = _operator(grid, rule), rule
-                (matrix, rule), source = operators[n], state
+                    operators[n] = _operator(grid, rule), _per_source(rule)
+                (matrix, per_source), source = operators[n], state
+            running = running + per_source @ source
             state = matrix @ source
-            gone = gone + np.array([rule.event.dead @ source, rule.event.collapsed @ source])
-            states[i], losses[i] = state, gone
-        parts.append(report(states, losses))
+            states[i], sums[i] = state, running
+        parts.append(report(states, sums))
     return grid, state, LayerSummary(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -133,6 +142,11 @@ def _chunks(depth: int, size: int) -> Iterator[tuple[int, int]]:
     step = max(1, _CHUNK_ELEMENTS // size)
     for first in range(0, depth, step):
         yield first, min(depth, first + step)
+
+
+def _per_source(rule: Rule) -> FloatArray:
+    """What one layer adds to the running sums for each source, shape (4, sources)."""
+    return np.stack([rule.event.dead, rule.event.collapsed, *rule.errors])
 
 
 def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
@@ -163,12 +177,12 @@ def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
 def _reporter(
     grid: Grid, nodes: Angles, threshold: float
 ) -> Callable[[FloatArray, FloatArray], tuple[FloatArray, ...]]:
-    """A function from states, shape (C, J + 1), and lost masses, shape (C, 2), to the columns of `LayerSummary`."""
+    """A function from states, shape (C, J + 1), and running sums, shape (C, 4), to the columns of `LayerSummary`."""
     x = nodes.log_sin2
     above_weight = 1 - step_functional(grid, float(log_tan2(np.array(threshold))))
 
-    def report(states: FloatArray, losses: FloatArray) -> tuple[FloatArray, ...]:
-        survival = states.sum(axis=1)
+    def report(states: FloatArray, sums: FloatArray) -> tuple[FloatArray, ...]:
+        survival = np.minimum(states.sum(axis=1), 1.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             law = states / np.where(survival > 0, survival, np.nan)[:, None]
             mean = law @ x
@@ -183,12 +197,15 @@ def _reporter(
             slope = -np.expm1(np.minimum(mean, -1e-300))
             narrow = std < CELLS_PER_SIGMA * grid.spacing * slope  # the cells do not resolve the law
             if narrow.any():
+                skew = np.clip(skew, -1.0, 1.0)
                 corrected = mean + std * _cornish_fisher(0.5, skew)
                 median = np.where(narrow, np.minimum(corrected, 0.0), median)
-                score = (mean - threshold) / np.where(std > 0, std, 1e-300)
-                tail = ndtr(score - skew * (score**2 - 1) / 6)
+                score = np.clip((mean - threshold) / np.where(std > 0, std, 1e-300), -40.0, 40.0)
+                near = np.clip(score, -3.0, 3.0)  # further out the correction would outgrow the score
+                tail = ndtr(score - skew * (near**2 - 1) / 6)
                 above = np.where(narrow, survival * tail, above)
-        return mean, std, median, survival, above, losses[:, 0], losses[:, 1], states[:, -1]
+        median = np.where(survival > 0, median, np.nan)
+        return mean, std, median, survival, above, sums[:, 0], sums[:, 1], states[:, -1], sums[:, 2], sums[:, 3]
 
     return report
 

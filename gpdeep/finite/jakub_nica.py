@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike
 
 from ..gaussian import log_sin2_next, relu_moment
 from ..result import FloatArray
-from .checks import check_integer, check_width
+from .checks import check_integer, check_width, check_widths
 from .cumulants import check_open_angles
 from .events import EventProbabilities
 from .one_layer import Angles, Rule
@@ -114,7 +114,7 @@ def jakub_nica_recursion(widths: Any, theta0: float = np.pi / 2, *, legacy_input
     >>> round(float(jakub_nica_recursion([100] * 100)[-1]), 3)
     -6.723
     """
-    layers = [check_integer("A width", int(n), 2, 10**6) for n in widths]
+    layers = [check_width(n, minimum=2) for n in check_widths(widths).tolist()]
     if legacy_input_step is not None:
         layers = [check_integer("legacy_input_step", legacy_input_step, 2, 10**6), *layers]
     theta, path = float(check_open_angles(theta0)), []
@@ -144,6 +144,7 @@ def density_layer(first: list[bool]) -> Any:
         x = np.minimum(mu[:, None] + sigma[:, None] * _T, -1e-5)
         nothing = np.zeros_like(mu)
         weight = np.broadcast_to(_GAUSS, x.shape)
-        return Rule(log_tan2(x), weight, EventProbabilities(nothing, nothing, nothing))
+        events = EventProbabilities(nothing, nothing, nothing)
+        return Rule(log_tan2(x), weight, events, np.stack([nothing, nothing]))
 
     return layer

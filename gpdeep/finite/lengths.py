@@ -76,12 +76,11 @@ class LengthLaw(Result):
         mean, std = float(self.mean[end]), float(self.std[end])
         half = 12 * std
         t = np.pi / half * np.arange(min(points, 4096) // 2, dtype=float)
-        log_phi = np.zeros(len(t), dtype=complex)
+        phi = np.exp(1j * t * (self.log_gain.sum() - mean))
         for n, count in zip(*np.unique(self.widths, return_counts=True), strict=True):
-            log_phi += count * np.log(_characteristic_function(int(n), t))
-        log_phi += 1j * t * (self.log_gain.sum() - mean)
+            phi *= _characteristic_function(int(n), t) ** int(count)
         value = np.linspace(-half, half, points, endpoint=False)
-        phase = np.exp(log_phi)[:, None] * np.exp(-1j * t[:, None] * value)
+        phase = phi[:, None] * np.exp(-1j * t[:, None] * value)
         phase[0] *= 0.5
         return mean + value, np.maximum(phase.real.sum(axis=0) / half, 0.0)
 

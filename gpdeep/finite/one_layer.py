@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from ..result import FloatArray
 from .beta_prime import BetaPrimeLaw, match_cumulants
-from .cumulants import TABLE_WIDTH, proper_cumulants
+from .cumulants import TABLE_WIDTH, one_step_errors, proper_cumulants
 from .events import EventProbabilities, event_probabilities
 from .tables import interpolation_matrix, load_table
 from .uniform import Grid
@@ -44,11 +44,15 @@ class Angles:
 
 @dataclass(frozen=True)
 class Rule:
-    """Nodes y and weights (summing to one in each row), shape (J, Q), and the events of the layer, shape (J,)."""
+    """Nodes y and weights (summing to one in each row), shape (J, Q), and the events of the layer, shape (J,).
+
+    `errors`: what the mean and the variance of ln sin²θ' may be off by, shape (2, J).
+    """
 
     y: FloatArray
     weight: FloatArray
     event: EventProbabilities
+    errors: FloatArray
 
 
 class Layer(Protocol):
@@ -62,12 +66,14 @@ def relu_layer(angles: Angles, n: int, spacing: float) -> Rule:
     """The exact layer: tabulated for n < 24, matched to three cumulants beyond."""
     event = event_probabilities(angles.theta, n)
     if n == 1:  # one neuron: dead or collapsed
-        return Rule(np.zeros((len(angles.theta), 1)), np.ones((len(angles.theta), 1)), event)
+        nothing = np.zeros((len(angles.theta), 1))
+        return Rule(nothing, nothing + 1, event, np.zeros((2, len(nothing))))
     if n <= TABLE_WIDTH:
         y, weight = _tabulated(angles.theta, n, int(np.clip(np.ceil(1.2 / spacing), 4, 32)))
     else:
         y, weight = _matched(angles.theta, n)
-    return Rule(angles.shift[:, None] + y, weight, event)
+    errors = np.stack(one_step_errors(angles.theta, n))
+    return Rule(angles.shift[:, None] + y, weight, event, errors)
 
 
 def _tabulated(theta: FloatArray, n: int, refinement: int) -> tuple[FloatArray, FloatArray]:

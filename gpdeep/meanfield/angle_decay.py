@@ -2,8 +2,8 @@ r"""How the angle between two inputs dies out with depth at infinite width: as 1
 
     1/θ_l = a (u + (3/2) ln u) + O(ln u / u),   u = l + K(θ_0),   a = r/(3π),
 
-for activations with two slopes a', b' and kink r = (a'-b')²/(a'²+b'²) in (0, 2] (1 for ReLU), Gaussian weights, no bias.
-So θ_l ~ 3π/(r l) and ln sin² θ_l ~ 2 ln(3π/(r l)), whatever θ_0.
+for activations with two slopes a', b' and kink r = (a'-b')²/(a'²+b'²) in (0, 2] (1 for ReLU), Gaussian weights, no
+bias. So θ_l ~ 3π/(r l) and ln sin² θ_l ~ 2 ln(3π/(r l)), whatever θ_0.
 
 *Derivation.* At small angles the map is θ' = θ - aθ² - (a²/2)θ³ - (a/30)(2 + 15a²)θ⁴ + O(θ⁵), hence
 1/θ' = 1/θ + a + (3/2)a²θ + O(θ²). Summing a over l layers gives 1/θ_l ~ a l; summing (3/2)a²θ_j ~ (3/2)a/j gives the
@@ -13,13 +13,13 @@ equation F(θ') = F(θ) + 1, which turns depth into a coordinate, F(θ_l) = l + 
     F(θ) = 1/(aθ) + (3/2) ln(aθ) + γ_1 θ + γ_2 θ² + γ_3 θ³ + O(θ⁴),
     γ_1 = a + 1/(15a),   γ_2 = 15a²/16 - 1/20,   γ_3 = 35a³/24 - a/60 + 1/(1575a),
 
-so K(θ_0) = F(θ_0); where θ_0 is not small, K(θ_0) = F(θ_m) - m after m layers. Up to θ = 0.05 the terms left out move F by
-less than 5e-8 layers for r ≥ 1e-3 (they grow as 1/r below), so F also counts layers, without going through them.
+so K(θ_0) = F(θ_0); where θ_0 is not small, K(θ_0) = F(θ_m) - m after m layers. Up to θ = 0.05 the terms left out move
+F by less than 5e-8 layers for r ≥ 1e-3 (they grow as 1/r below), so F also counts layers, without going through them.
 
 With r = 0 the function is linear: the angle never changes and nothing of this applies.
 
-References: Cho & Saul (2009), sec. 2, for the map; Abel's equation at a parabolic fixed point: de Bruijn (1958), Asymptotic
-Methods in Analysis, ch. 8.
+References: Cho & Saul (2009), sec. 2, for the map; Abel's equation at a parabolic fixed point: de Bruijn (1958),
+Asymptotic Methods in Analysis, ch. 8.
 """
 
 from __future__ import annotations
@@ -68,9 +68,8 @@ def angle_path(theta0: float | ArrayLike, depth: int, kink: float = 1.0) -> Any:
     MemoryBudgetError
         The path would take more than 2 GiB.
 
-    Notes
-    -----
-    Exact up to rounding: relative error 1e-14 at 10,000 layers. Cost and conditioning: `gpdeep.gaussian.iterate_angle_map`.
+    Notes ----- Exact up to rounding: relative error 1e-14 at 10,000 layers. Cost and conditioning:
+    `gpdeep.gaussian.iterate_angle_map`.
 
     References
     ----------
@@ -107,7 +106,8 @@ def angle_asymptote(depth: float | ArrayLike, kink: float = 1.0, *, theta0: floa
     -------
     float64 or ndarray, shape of depth
         Relative error ((9/4) ln u - c)/u² to leading order, c = 1 + 1/(15a²). For ReLU c = 6.9: 7e-4 at depth 50,
-        8e-6 at 1,000, 1.4e-7 at 10,000. Without K and the logarithm, 3π/(r l) is (3/2) ln l/l too high: 0.2 % at 10,000.
+        8e-6 at 1,000, 1.4e-7 at 10,000. Without K and the logarithm, 3π/(r l) is (3/2) ln l/l too high: 0.2 % at
+        10,000.
 
     Raises
     ------
@@ -196,11 +196,9 @@ def infinite_degeneracy_depth(theta0: float = math.pi / 2, threshold: float = -4
         l* is beyond 10^12, or there is no end to it because the kink is 0 (or below 1e-4, where it would take more than
         two million layers to get to small angles); an argument is out of range.
 
-    Notes
-    -----
-    Layer by layer down to θ = 0.05, then by Abel's coordinate: l* = m + ⌊F(θ*) - F(θ_m)⌋, sin² θ* = e^{x*}. The two agree
-    to 5e-8 layers, rounding to |x*| l* 1e-16, so a count could differ by one only where ln sin² θ_{l*} meets the threshold
-    that closely. To leading order l* = (3π/r) e^{-x*/2}.
+    Notes ----- Layer by layer down to θ = 0.05, then by Abel's coordinate: l* = m + ⌊F(θ*) - F(θ_m)⌋, sin² θ* =
+    e^{x*}. The two agree to 5e-8 layers, rounding to |x*| l* 1e-16, so a count could differ by one only where ln sin²
+    θ_{l*} meets the threshold that closely. To leading order l* = (3π/r) e^{-x*/2}.
 
     *Cost.* Some 190/r layers at most, 30 µs for ReLU, whatever l* is.
 

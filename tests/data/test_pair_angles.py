@@ -90,9 +90,7 @@ def test_scale_of_each_sample_does_not_change_the_uncentred_law():
     rng = np.random.default_rng(4)
     X = rng.standard_normal((30, 6))
     scaled = 2.0 ** rng.integers(-400, 400, (30, 1)) * X  # exact
-    np.testing.assert_array_equal(
-        pair_angles(scaled, centre=False).angles, pair_angles(X, centre=False).angles
-    )
+    np.testing.assert_array_equal(pair_angles(scaled, centre=False).angles, pair_angles(X, centre=False).angles)
 
 
 @pytest.mark.parametrize("centre", [False, True])
@@ -149,9 +147,7 @@ def test_prepared_samples_have_zero_mean_direction_and_length_root_d():
         assert Z.dtype == np.float64
         np.testing.assert_allclose((Z**2).sum(axis=1), 7, rtol=12 * EPS)
         away = X.astype(float) - (X.mean(axis=0, dtype=float) if centre else 0)
-        np.testing.assert_allclose(
-            Z / np.sqrt(7), away / np.linalg.norm(away, axis=1)[:, None], atol=64 * EPS
-        )
+        np.testing.assert_allclose(Z / np.sqrt(7), away / np.linalg.norm(away, axis=1)[:, None], atol=64 * EPS)
 
 
 def test_prepared_samples_have_the_angles_of_the_law():

@@ -86,9 +86,7 @@ def test_lengths_have_the_law_of_real_networks_with_preserving_weights(phi):
     scale = np.log(np.mean(inputs**2, axis=1))
     state = sample_angles(widths, 1.0, n_samples=N_CHAIN, rng=3, phi=phi)
     for sigma_w2, right in ((function.he_sigma_w**2, True), (1.0, phi == "abs")):
-        real = draw(
-            inputs, widths, slopes(function.negative), n_samples=N_REAL, seed=[12, 1], sigma_w2=sigma_w2
-        )
+        real = draw(inputs, widths, slopes(function.negative), n_samples=N_REAL, seed=[12, 1], sigma_w2=sigma_w2)
         alive = ~real.dead.any(axis=1)
         lengths = np.log(np.mean(real.activity[alive] ** 2, axis=2)) - scale
         keep = ~state.dead[:, 0]

@@ -11,9 +11,7 @@ from gpdeep.finite import angle_cumulants, jakub_nica_step, sample_angles, small
 from gpdeep.finite.cumulants import TABLE_WIDTH, one_step_error
 from gpdeep.finite.tables import load_table
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "one_step_simulation.json").read_text())[
-    "values"
-]
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "one_step_simulation.json").read_text())["values"]
 IDS = [f"n={r['n']},theta={r['theta']}" for r in REFERENCE]
 
 
@@ -36,7 +34,7 @@ def test_mean_and_variance_are_within_four_standard_errors_and_the_stated_error(
 @pytest.mark.statistical
 @pytest.mark.parametrize("record", REFERENCE, ids=IDS)
 def test_third_cumulant_is_within_five_standard_errors_and_the_model_error(record):
-    mean, var, third = angle_cumulants(record["theta"], record["n"])
+    mean, _, third = angle_cumulants(record["theta"], record["n"])
     # se of k₃ from the spread of repeated samples of the same law, scaled to the record's size
     groups, size = 40, 4000
     state = sample_angles([record["n"]], record["theta"], n_samples=groups * size, rng=7)

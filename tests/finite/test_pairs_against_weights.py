@@ -84,9 +84,7 @@ def test_independent_pairs_would_be_seen(name):
     real, chain = real_pairs(name), chain_pairs(name)
     shuffled = np.random.default_rng(0).permutation(chain[:, 1, 2])
     with np.errstate(invalid="ignore"):
-        p = min(
-            ks(real[:, 0, 1] + sign * real[:, 1, 2], chain[:, 0, 1] + sign * shuffled) for sign in (1, -1)
-        )
+        p = min(ks(real[:, 0, 1] + sign * real[:, 1, 2], chain[:, 0, 1] + sign * shuffled) for sign in (1, -1))
     assert p < p_limit(len(CASES))
 
 

@@ -116,9 +116,7 @@ def test_first_order_at_a_right_angle():
     np.testing.assert_allclose(
         to_right @ table["mean"][0], (6 + 2 * square - square**2) / (square - 1) ** 2, rtol=1e-12
     )
-    np.testing.assert_allclose(
-        to_right @ table["variance"][0], 2 * (2 * square - 9) / (square - 1) ** 2, rtol=1e-11
-    )
+    np.testing.assert_allclose(to_right @ table["variance"][0], 2 * (2 * square - 9) / (square - 1) ** 2, rtol=1e-11)
 
 
 def test_first_order_starts_with_its_known_slopes():

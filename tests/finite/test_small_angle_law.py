@@ -12,9 +12,7 @@ from scipy.integrate import quad
 from gpdeep.finite import mean_inverse_stretch, small_angle_cdf, small_angle_cumulants
 from gpdeep.finite.binomial import active_counts
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "small_angle_law.json").read_text())[
-    "values"
-]
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "small_angle_law.json").read_text())["values"]
 WIDTHS = [int(n) for n in REFERENCE]
 EPS = np.finfo(float).eps
 
@@ -42,9 +40,7 @@ def test_excluded_counts_have_their_exact_probability(n):
 
 @pytest.mark.parametrize("n", WIDTHS[1:])
 def test_mean_inverse_stretch_agrees_with_exact_sums(n):
-    np.testing.assert_allclose(
-        mean_inverse_stretch(n), float(REFERENCE[str(n)]["mean_inverse_stretch"]), rtol=2e-13
-    )
+    np.testing.assert_allclose(mean_inverse_stretch(n), float(REFERENCE[str(n)]["mean_inverse_stretch"]), rtol=2e-13)
 
 
 def test_a_log_beta_law_has_other_cumulants():
@@ -58,7 +54,7 @@ def test_a_log_beta_law_has_other_cumulants():
 @pytest.mark.parametrize(
     ("order", "coefficients", "slope"),
     [
-        # -(2/n)(1 + 4/n + 20/n² + 124/n³), (8/n)(1 + 4/n + (64/3)·... ), -112/n³ - 1920/n⁴: residuals are the next power
+        # -(2/n)(1 + 4/n + 20/n² + 124/n³), (8/n)(1 + 4/n + 21.17/n²), -112/n³ - 1920/n⁴
         (0, (-2, -8, -40, -248), 5),
         (1, (8, 32, 508 / 3), 4),
         (2, (0, 0, -112, -1920), 5),
@@ -113,6 +109,7 @@ def test_characteristic_function_and_distribution_function_are_of_one_law(n, t):
 
     weights = np.array([math.comb(n, k) for k in range(2, n + 1)], float) / (2**n - n - 1)
     want = complex(sum(w * phi(k) for w, k in zip(weights, range(2, n + 1), strict=True)))
+
     # E e^{itR} = ∫_{r>0} it e^{itr}(1-F) dr - ∫_{r<0} it e^{itr} F dr + 1; tails e^{-|r|/2} or faster, e^-30 left out
     def upper(r):
         return 1 - small_angle_cdf(n, r)

@@ -75,7 +75,6 @@ def test_the_sine_is_a_martingale(n, depth):
 def test_two_nearby_angles_follow_the_same_neurons():
     # the same seed and a factor in the angle: the same stretch to rounding, 40 units for 30 layers of sums of 50
     one, two = (
-        sample_angles([50] * 30, theta, n_samples=20, rng=6).log_sin2 - 2 * np.log(theta)
-        for theta in (1e-200, 1e-120)
+        sample_angles([50] * 30, theta, n_samples=20, rng=6).log_sin2 - 2 * np.log(theta) for theta in (1e-200, 1e-120)
     )
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-11)

@@ -46,9 +46,7 @@ def test_relu_agrees_with_28_digit_values(text):
     names = {"theta_next": angle_map, "one_minus_cos_next": one_minus_cos_next, "ln_sin2_next": log_sin2_next}
     for name, function in names.items():
         # the float is within half a unit of the decimal, which ln sin² near π/2 amplifies by θ·d ln/dθ < 6
-        assert (
-            relative_error(function(float(text)), mp.mpf(REFERENCE[text][name])) < RTOL[function] + 12 * EPS
-        )
+        assert relative_error(function(float(text)), mp.mpf(REFERENCE[text][name])) < RTOL[function] + 12 * EPS
 
 
 @pytest.mark.parametrize("function", RTOL)

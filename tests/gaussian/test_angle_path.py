@@ -18,7 +18,7 @@ def test_path_is_the_map_applied_again_and_again(kink, pairs):
     theta, log_sin2 = iterate_angle_map(start, 4, kink)
     expected = start
     for layer in range(4):
-        # two evaluations of the map, each within 5 units of the exact one, for four layers; ln sin² near a root absolutely
+        # two evaluations within 5 units of the exact one, four layers; ln sin² near a root absolutely
         np.testing.assert_allclose(log_sin2[layer], log_sin2_next(expected, kink), rtol=50 * EPS, atol=4 * EPS)
         expected = angle_map(expected, kink)
         np.testing.assert_allclose(theta[layer], expected, rtol=40 * EPS)

@@ -53,9 +53,7 @@ def as_expression(form):
 def half_moment(k):
     """E[N^k 1{N > 0}], N ~ N(0, 1)."""
     return (
-        sympy.Rational(2) ** (sympy.Rational(k, 2) - 1)
-        * sympy.gamma(sympy.Rational(k + 1, 2))
-        / sympy.sqrt(sympy.pi)
+        sympy.Rational(2) ** (sympy.Rational(k, 2) - 1) * sympy.gamma(sympy.Rational(k + 1, 2)) / sympy.sqrt(sympy.pi)
     )
 
 

@@ -36,9 +36,7 @@ def test_recursion_agrees_where_its_terms_are_positive(a, b, theta):
 def test_recursion_agrees_up_to_its_cancellation(a, b, theta):
     # beyond π/2 the terms are as large as the moments at θ = 0, and so is their rounding
     atol = (5 * (a + b) + 10) * EPS * relu_moment(a, b, 0.0)
-    np.testing.assert_allclose(
-        relu_moment_recursion(a, b, theta), relu_moment(a, b, theta), rtol=0, atol=atol
-    )
+    np.testing.assert_allclose(relu_moment_recursion(a, b, theta), relu_moment(a, b, theta), rtol=0, atol=atol)
 
 
 def test_recursion_loses_its_digits_near_pi_and_the_moment_does_not():

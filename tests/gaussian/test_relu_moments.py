@@ -71,9 +71,7 @@ def test_agrees_with_quadrature_over_the_cartesian_plane(a, b, theta):
 @pytest.mark.parametrize("wrong", ["other prefactor", "other angle"])
 def test_a_wrong_formula_fails_the_same_comparison(wrong):
     a, b, theta = 2, 1, 2.0
-    value = (
-        relu_moment(a, b, theta) * 2**0.5 if wrong == "other prefactor" else relu_moment(a, b, np.pi - theta)
-    )
+    value = relu_moment(a, b, theta) * 2**0.5 if wrong == "other prefactor" else relu_moment(a, b, np.pi - theta)
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(value, float(cartesian(a, b, theta)), rtol=rounding(a, b), atol=0)
 
@@ -143,9 +141,7 @@ def test_integers_and_float32_are_computed_in_float64():
 def test_a_value_does_not_depend_on_where_its_angle_stands():
     theta = np.linspace(0, np.pi, 5001)
     np.testing.assert_array_equal(relu_moment(3, 2, theta)[::-1], relu_moment(3, 2, theta[::-1]))
-    np.testing.assert_array_equal(
-        relu_moment(3, 2, theta[7::100]), [relu_moment(3, 2, t) for t in theta[7::100]]
-    )
+    np.testing.assert_array_equal(relu_moment(3, 2, theta[7::100]), [relu_moment(3, 2, t) for t in theta[7::100]])
 
 
 def test_shapes_are_kept_also_when_empty():

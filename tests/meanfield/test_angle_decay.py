@@ -86,7 +86,7 @@ def test_ten_thousand_layers_keep_their_digits(at_ten_thousand):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_iterating_the_cosine_loses_the_digits(dtype, at_ten_thousand):
-    """Negative control: c = 1 - θ²/2 has an absolute rounding error of ε/2, which is ε/θ² relative to 1 - c, each layer."""
+    """Negative control: c is rounded by ε/2 in each layer, which is ε/θ² relative to 1 - c = θ²/2."""
     c = dtype(0)
     pi = dtype(np.pi)
     for _ in range(10_000):
@@ -128,7 +128,9 @@ def test_log_sin2_asymptote_is_that_of_the_angle():
     depth = np.array([100, 10_000])
     log_sin2 = iterate_angle_map(RIGHT, 10_000)[1][depth - 1]
     error = np.abs(log_sin2_asymptote(depth) - log_sin2)
-    np.testing.assert_allclose(error, 2 * np.abs(angle_asymptote(depth) / angle_path(RIGHT, 10_000)[depth - 1] - 1), rtol=0.02)
+    np.testing.assert_allclose(
+        error, 2 * np.abs(angle_asymptote(depth) / angle_path(RIGHT, 10_000)[depth - 1] - 1), rtol=0.02
+    )
     assert abs(log_sin2_asymptote(1e300) - 2 * np.log(3 * np.pi / 1e300)) < 1e-10
 
 

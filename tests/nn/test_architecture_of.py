@@ -89,9 +89,7 @@ def test_sigmas_are_the_root_mean_squares_of_the_hidden_layers():
     architecture = architecture_of(net)
     # Two ways to sum 1,800 squares in float64: relative difference below 1800 eps = 4e-13.
     for value, entries in ((architecture.sigma_w, weights), (architecture.sigma_b, biases)):
-        assert value == pytest.approx(
-            np.sqrt(np.mean(np.concatenate([x.ravel() for x in entries]) ** 2)), rel=4e-13
-        )
+        assert value == pytest.approx(np.sqrt(np.mean(np.concatenate([x.ravel() for x in entries]) ** 2)), rel=4e-13)
 
 
 def test_layers_of_different_variance_give_one_sigma_each():
@@ -211,10 +209,7 @@ def test_own_subclass_of_linear_is_a_linear_layer():
     class Mine(nn.Linear):
         pass
 
-    assert (
-        str(architecture_of(gaussian(nn.Sequential(Mine(4, 8), nn.ReLU(), Mine(8, 2, bias=False)))))
-        == "4,8,2"
-    )
+    assert str(architecture_of(gaussian(nn.Sequential(Mine(4, 8), nn.ReLU(), Mine(8, 2, bias=False))))) == "4,8,2"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -471,9 +466,7 @@ def test_failed_trace_keeps_its_cause():
 
 def test_pytorch_default_is_a_third_and_warns_as_uniform():
     net = mlp((900, 200, 200, 10))
-    with pytest.warns(
-        ValidityWarning, match=r"layers '0', '2' are uniform .*-1\.2.*infinite width hold"
-    ) as caught:
+    with pytest.warns(ValidityWarning, match=r"layers '0', '2' are uniform .*-1\.2.*infinite width hold") as caught:
         architecture = architecture_of(net)
     assert len(caught) == 1
     assert caught[0].filename == __file__

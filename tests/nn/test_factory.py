@@ -104,9 +104,7 @@ def test_wrong_name_is_answered_in_three_parts(file, name, message):
     assert error.value.change
 
 
-@pytest.mark.parametrize(
-    "text", ["", "model.py", "model.py:", ":net", "model.py:a b", "model.py:a.b", "784,128,10"]
-)
+@pytest.mark.parametrize("text", ["", "model.py", "model.py:", ":net", "model.py:a b", "model.py:a.b", "784,128,10"])
 def test_text_that_names_no_factory_is_refused(text):
     with pytest.raises(DomainError, match=r"does not name a factory(?s:.*)model\.py:make_network"):
         load_factory(text)
@@ -114,9 +112,7 @@ def test_text_that_names_no_factory_is_refused(text):
 
 def test_missing_file_is_named_with_the_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        DomainError, match=rf"no file 'model\.py' \(the working directory is .*{tmp_path.name}"
-    ):
+    with pytest.raises(DomainError, match=rf"no file 'model\.py' \(the working directory is .*{tmp_path.name}"):
         load_factory("model.py:net")
     with pytest.raises(DomainError, match=r"no file"):
         load_factory(f"{tmp_path}:net")  # a directory
@@ -133,9 +129,7 @@ def test_missing_file_is_named_with_the_directory(tmp_path, monkeypatch):
 def test_what_the_file_raises_is_the_cause(tmp_path, source, error):
     path = tmp_path / "model.py"
     path.write_text(source)
-    with pytest.raises(
-        DomainError, match=rf"Running '.*model\.py' raised \w*{error.__name__[-5:]}"
-    ) as caught:
+    with pytest.raises(DomainError, match=rf"Running '.*model\.py' raised \w*{error.__name__[-5:]}") as caught:
         load_factory(f"{path}:net")
     assert isinstance(caught.value.__cause__, error)
 

@@ -31,7 +31,7 @@ def interpolation_matrix(nodes: FloatArray, points: FloatArray) -> FloatArray:
     weight = (-1.0) ** np.arange(len(nodes))
     weight[[0, -1]] /= 2
     difference = np.clip(points, nodes[0], nodes[-1])[:, None] - nodes
-    exact = difference == 0
+    exact = np.abs(difference) < 1e-200
     terms = weight / np.where(exact, 1.0, difference)
     matrix = terms / terms.sum(axis=1, keepdims=True)
     return np.asarray(np.where(exact.any(axis=1, keepdims=True), exact, matrix))

@@ -1,4 +1,4 @@
-r"""Compute ``series.npz``: the cumulants of ln sin²θ' in powers of 1/n, to order n⁻³, on Chebyshev nodes in θ.
+r"""Compute ``series.npz``: the cumulants of ln sin²θ' in powers of 1/n, to order P = 6, on Chebyshev nodes.
 
     python -m gpdeep.finite.tables.series OUT.npz
 
@@ -11,7 +11,7 @@ exactly,
 
 All quantities stay O(1) as θ → 0. The joint moment generating function of (x, y, z) is exp(n K(·/n)) with K the
 cumulant generating function of one neuron, so a monomial of degree d in (x, y, z) has an expectation of order
-n^-⌈d/2⌉: the Taylor polynomials of degree 6 of f, f², f³ give all terms up to n⁻³. Everything is a truncated power
+n^-⌈d/2⌉: the Taylor polynomials of degree 2P of f, f², f³ give all terms up to n⁻ᴾ. Everything is a truncated power
 series in three variables, whose coefficients are polynomials in 1/n, evaluated for all θ at once.
 
 Moments of one neuron, in polar coordinates (G = ∫ over the angle, the radius gives the prefactor):
@@ -32,7 +32,9 @@ import numpy as np
 from scipy.special import beta, gamma
 
 THETA = 1.5 * (1 - np.cos(np.pi * np.arange(41) / 40))  # Chebyshev-Lobatto nodes on [0, 3]
-ORDER = 3
+ORDER = 6
+"""P: the expansion is asymptotic; at n = 24 the sixth term is the smallest that still gains (error 1e-4 in the
+mean)."""
 _DEGREE = 2 * ORDER
 _MONOMIALS = [e for e in itertools.product(range(_DEGREE + 1), repeat=3) if sum(e) <= _DEGREE]
 
@@ -132,7 +134,7 @@ def moments_of_means(theta: Array) -> Series:
 
 
 def expectation(polynomial: Series, moments: Series) -> Array:
-    """E of a polynomial in (x, y, z): coefficients of n⁰ .. n⁻³, shape (4, angles)."""
+    """E of a polynomial in (x, y, z): coefficients of n⁰ .. n⁻ᴾ, shape (P + 1, angles)."""
     total = np.zeros((ORDER + 1, len(THETA)))
     for key, value in polynomial.items():
         total = total + value[0] * moments.get(key, 0.0)
