@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,8 @@ import typer
 
 from ..activations.catalogue import VARIANCE_PRESERVING, activation, parse_activation
 from ..architecture import Architecture
-from ..errors import DomainError
+from ..errors import DomainError, ValidityWarning
+from ..result import Status, StatusCode
 from .output import answer, progress
 
 _MODULE_MARK = ".py:"
@@ -55,7 +57,7 @@ def depth(
             "A plot shows one network.",
             "Give one architecture, or leave out --plot.",
         )
-    networks = [_network(text, activation_name, sigma_w, sigma_b) for text in architectures]
+    networks, doubts = zip(*(_network(text, activation_name, sigma_w, sigma_b) for text in architectures), strict=True)
     from ..depth import predict_depth
 
     with progress("networks sampled layer by layer") as report:
@@ -74,6 +76,7 @@ def depth(
             )
             for network in networks
         ]
+    answers = [replace(found, status=found.status & doubt) for found, doubt in zip(answers, doubts, strict=True)]
     if plot is not None:
         from ..plots import plot_depth, save_figure
 
@@ -81,7 +84,7 @@ def depth(
     return answer(answers, as_json)
 
 
-def _network(text: str, name: str, sigma_w: float | None, sigma_b: float) -> Architecture:
+def _network(text: str, name: str, sigma_w: float | None, sigma_b: float) -> tuple[Architecture, Status]:
     """The architecture, with the activation and variances of the options, or those of the user's module."""
     if _MODULE_MARK in text:
         return _network_of_module(text, name, sigma_w, sigma_b)
@@ -91,10 +94,11 @@ def _network(text: str, name: str, sigma_w: float | None, sigma_b: float) -> Arc
             f"Only {' and '.join(VARIANCE_PRESERVING)} have a default, the value that keeps the variance.",
             "Give --sigma-w; `gpdeep eoc` computes it on the edge of chaos.",
         )
-    return replace(Architecture.parse(text), phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b)
+    return replace(Architecture.parse(text), phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b), Status()
 
 
-def _network_of_module(text: str, name: str, sigma_w: float | None, sigma_b: float) -> Architecture:
+def _network_of_module(text: str, name: str, sigma_w: float | None, sigma_b: float) -> tuple[Architecture, Status]:
+    """The architecture of a torch module, and what its weights mean for the validity of the answer."""
     if name != "relu" or sigma_w is not None or sigma_b:
         raise DomainError(
             "--activation, --sigma-w or --sigma-b was given with a torch module.",
@@ -103,4 +107,8 @@ def _network_of_module(text: str, name: str, sigma_w: float | None, sigma_b: flo
         )
     from ..nn import architecture_of, load_factory
 
-    return architecture_of(load_factory(text))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ValidityWarning)
+        network = architecture_of(load_factory(text))
+    doubts = tuple(str(warning.message) for warning in caught if issubclass(warning.category, ValidityWarning))
+    return network, Status(StatusCode.OUTSIDE_VALIDITY, doubts) if doubts else Status()

@@ -123,6 +123,12 @@ def test_torch_module_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (code, err) == (0, "")
     assert json.loads(out)["inputs"]["architecture"] == "30,24,20,3"
     assert call(capsys, "depth", f"{file}:make", "--sigma-w", "1")[0] == 2
+    file.write_text("from torch import nn\nnet = nn.Sequential(nn.Linear(30, 90), nn.ReLU(), nn.Linear(90, 3))\n")
+    code, out, _ = call(capsys, "depth", f"{file}:net", "--samples", "50", "--json")
+    answer = json.loads(out)
+    assert code == 3  # torch's default weights are uniform: right to O(1/n) only, and said so
+    assert "uniform" in answer["status"]["messages"][0]
+    assert answer["inputs"]["sigma_w"] == pytest.approx(3**-0.5, rel=0.05)
 
 
 @pytest.mark.parametrize(
