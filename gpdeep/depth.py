@@ -183,7 +183,8 @@ def predict_depth(
     Parameters
     ----------
     architecture : Architecture or str
-        The network; text such as ``"784,128x50,10"``. A width ``?`` is found by `find_width`.
+        The network; text such as ``"784,128x50,10"``. For a width ``?`` the smallest one is found for which the
+        degeneracy depth reaches the depth of the network.
     angle : float, optional
         Angle between the two inputs in (0, π], in radians; default π/2. Not together with `data`.
     data : str, path or array_like, optional
@@ -234,43 +235,29 @@ def predict_depth(
     (36, 58)
     """
     network = Architecture.parse(architecture) if isinstance(architecture, str) else architecture
-    _check_confidence(confidence)
-    if network.has_unknown:
-        return find_width(
-            network,
-            angle=angle,
-            data=data,
-            centre=centre,
-            threshold=threshold,
-            confidence=confidence,
-            method=method,
-            seed=seed,
-            samples=samples,
+    if not 0 < confidence < 1:
+        raise DomainError(
+            f"confidence is {confidence!r}.",
+            "It was given in percent, or asks for certainty.",
+            "Give a probability strictly between 0 and 1.",
         )
     start = _initial_angles(network, angle, data, centre, seed)
-    return _predict(network, start, threshold, confidence, method, seed, samples, progress)
+
+    def answer(dense: Architecture) -> DepthPrediction:
+        return _predict(dense, start, threshold, confidence, method, seed, samples, progress)
+
+    return _search(network, answer) if network.has_unknown else answer(network)
 
 
-def find_width(
-    depth: int | Architecture | str,
-    *,
-    angle: float | None = None,
-    data: Any = None,
-    centre: bool = True,
-    threshold: float = DEFAULT_THRESHOLD,
-    confidence: float = 0.5,
-    method: str = "auto",
-    seed: int = 0,
-    samples: int = 20_000,
-) -> DepthPrediction:
+def find_width(depth: int | Architecture | str, **options: Any) -> DepthPrediction:
     """The smallest width with which a network's degeneracy depth reaches its own depth.
 
     Parameters
     ----------
     depth : int, Architecture or str
         Number of hidden layers of equal width; or a network with the width ``?`` for the unknown, ``"784,?x50,10"``.
-    angle, data, centre, threshold, confidence, method, seed, samples
-        As in `predict_depth`.
+    **options
+        `angle`, `data`, `threshold`, `confidence` and the others of `predict_depth`.
 
     Returns
     -------
@@ -280,45 +267,39 @@ def find_width(
     Raises
     ------
     DomainError
-        No width, or more than one kind of width, is unknown in the architecture; another argument is out of range.
+        No width is unknown in the architecture; or an option is out of range.
     InfeasibleError
         Even width 10^6 is not enough: the depth exceeds the infinite-width value.
 
     Notes
     -----
-    Bisection in the width, 20 laws at most: the probability of telling the inputs apart grows with it.
+    Bisection in the width, some 20 laws: the probability of telling the inputs apart grows with it.
 
     Examples
     --------
     >>> find_width(30).width
     40
     """
-    if isinstance(depth, (int, np.integer)) and not isinstance(depth, bool):
-        depth = f"1,?x{depth},1"
-        if data is not None:
-            raise DomainError(
-                "find_width was given a depth and data.",
-                "Data have a number of features that an architecture must name.",
-                "Give the architecture as text, as in '784,?x50,10'.",
-            )
+    if isinstance(depth, (int, np.integer)) and not isinstance(depth, bool) and options.get("data") is None:
+        depth = f"1,?x{depth},1"  # input and output dimension do not enter
     if not isinstance(depth, (str, Architecture)):
         raise DomainError(
             f"depth is {depth!r}.",
-            "find_width needs a number of hidden layers or an architecture.",
+            "find_width needs a number of hidden layers, or an architecture (with data, whose features it must name).",
             "Give an integer, or text such as '784,?x50,10'.",
         )
     network = Architecture.parse(depth) if isinstance(depth, str) else depth
-    _check_confidence(confidence)
     if not network.has_unknown:
         raise DomainError(
             f"The architecture '{network}' has no unknown width.",
             "All widths are numbers, so there is nothing to find.",
             "Write ? for the width to be found, as in 784,?x50,10; or use predict_depth.",
         )
-    start = _initial_angles(network, angle, data, centre, seed)
+    return predict_depth(network, **options)
 
-    def predict(width: int) -> DepthPrediction:
-        return _predict(network.with_width(width), start, threshold, confidence, method, seed, samples, None)
+
+def _search(network: Architecture, answer: Callable[[Architecture], DepthPrediction]) -> DepthPrediction:
+    """The answer for the smallest width that is enough, by doubling twice at a time, then bisection."""
 
     def enough(prediction: DepthPrediction) -> bool:
         found = prediction.degeneracy_depth.finite
@@ -330,21 +311,22 @@ def find_width(
             )
         return found >= network.depth
 
-    low, high, best = 0, FIRST_WIDTH, predict(FIRST_WIDTH)
+    low, high = 0, FIRST_WIDTH
+    best = answer(network.with_width(high))
     while not enough(best):
         if high == MAX_WIDTH:
             limit = best.degeneracy_depth
             raise InfeasibleError(
-                f"No width up to {MAX_WIDTH} lets {network.depth} hidden layers keep ln sin² above {threshold:g} with "
-                f"probability {confidence:g}.",
+                f"No width up to {MAX_WIDTH} lets {network.depth} hidden layers keep ln sin² above {limit.threshold:g} "
+                f"with probability {limit.confidence:g}.",
                 f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it.",
                 f"Use at most {limit.infinite} hidden layers, a lower threshold, or a lower confidence.",
             )
         low, high = high, min(4 * high, MAX_WIDTH)
-        best = predict(high)
+        best = answer(network.with_width(high))
     while high - low > 1:
         middle = (low + high) // 2
-        candidate = predict(middle)
+        candidate = answer(network.with_width(middle))
         if enough(candidate):
             high, best = middle, candidate
         else:
@@ -383,15 +365,6 @@ def _initial_angles(network: Architecture, angle: float | None, data: Any, centr
     summary = InitialAngle(sample.mean, sample.median, sample.std, sample.pairs)
     shown = os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
     return _Start(sample.angles, summary, {"angle": None, "data": shown, "centre": centre}, sample.status)
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise DomainError(
-            f"confidence is {confidence!r}.",
-            "It was given in percent, or asks for certainty.",
-            "Give a probability strictly between 0 and 1.",
-        )
 
 
 def _predict(

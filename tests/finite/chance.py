@@ -1,10 +1,10 @@
-"""Limits for statistical comparisons: the false-alarm rate of a whole test, shared among its comparisons (Bonferroni)."""
+"""Limits for statistical comparisons: a false-alarm rate of a whole test, shared among its comparisons (Bonferroni)."""
 
 import numpy as np
 from scipy.special import ndtri
 
 FALSE_ALARM = 1e-3
-"""Probability that a correct programme fails one test (all parametrised cases of it together), had its seeds not been fixed."""
+"""Probability that correct code fails one test, all its parametrised cases together, had its seeds not been fixed."""
 
 
 def p_limit(comparisons, rate=FALSE_ALARM):

@@ -1,5 +1,6 @@
 """Networks as anyone would write them: weight matrices drawn, inputs multiplied through. Shares no code with gpdeep."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +9,10 @@ ELEMENTS = 2**21
 
 
 class Real(NamedTuple):
-    """N networks: post-activations of the last layer, (N, k, n_L), and the fate of pair (0, 1) and of each input.
+    """N networks: post-activations of the last layer, (N, k, n_L), and what happened on the way.
 
-    `joint`: whether inputs 0 and 1 share an active neuron; `parallel`: whether in some layer one neuron only was active,
-    for both; `dead`, (N, k): whether an input had no active neuron in some layer.
+    `dead`, (N, k): if an input had no active neuron in some layer. `parallel`: if in some layer one neuron only
+    was active for inputs 0 and 1, and for both. `joint`: whether they share an active neuron in the last layer.
     """
 
     activity: np.ndarray
@@ -30,14 +31,14 @@ def draw(inputs, widths, phi, *, n_samples, seed, sigma_w2=2.0, sigma_b2=0.0):
     rng = np.random.Generator(np.random.PCG64(seed))
     x = np.asarray(inputs, dtype=float)
     sizes = [x.shape[1], *widths]
-    largest = max(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    largest = max(a * b for a, b in pairwise(sizes))
     batch = max(1, min(n_samples, ELEMENTS // largest))
     parts = []
     for first in range(0, n_samples, batch):
         rows = min(batch, n_samples - first)
         h = np.broadcast_to(x, (rows, *x.shape))
         dead, parallel = np.zeros((rows, len(x)), bool), np.zeros(rows, bool)
-        for fan_in, width in zip(sizes, sizes[1:], strict=False):
+        for fan_in, width in pairwise(sizes):
             weights = rng.standard_normal((rows, fan_in, width)) * np.sqrt(sigma_w2 / fan_in)
             bias = rng.standard_normal((rows, 1, width)) * np.sqrt(sigma_b2)
             h = phi(h @ weights + bias)

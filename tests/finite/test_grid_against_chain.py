@@ -1,4 +1,4 @@
-"""The grid against fresh samples of the exact chain, on architectures in no stored list; reported errors cover the gap."""
+"""The grid against fresh samples of the exact chain on other architectures; reported errors cover the gap."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,6 @@ CASES = {
     "bottleneck": ([9, 300, 15, 64], np.pi / 2),
     "obtuse": ([20] * 5, 2.8),
     "opposite": ([14] * 4, np.pi),
-    "nearly opposite, one layer": ([40], 3.05),
     "mixture": ([16] * 8, MIXTURE),
     "tiny": ([25] * 12, 1e-150),
 }
@@ -49,7 +48,7 @@ def test_fates_have_the_grid_s_probabilities(name):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("name", [name for name in CASES if name != "nearly opposite, one layer"])
+@pytest.mark.parametrize("name", CASES)
 def test_the_distribution_function_is_that_of_the_chain(name):
     law, state = law_and_sample(name)
     x = np.sort(state.log_sin2[state.alive])
@@ -58,7 +57,7 @@ def test_the_distribution_function_is_that_of_the_chain(name):
     points = x[index.astype(int)]
     points = points[points < -1e-4]  # below the atom of exactly orthogonal pairs
     gap = [abs(law.cdf(float(point)) - np.searchsorted(x, point, side="right") / x.size) for point in points]
-    # P(√N sup|F_N - F| > 2.2) = 2 e^{-2·2.2²} = 1.2e-4 for each of 8
+    # P(√N sup|F_N - F| > 2.2) = 2 e^{-2·2.2²} = 1.2e-4 for each of 8 cases
     assert max(gap) < 2.2 / np.sqrt(x.size) + 0.006
     # negative control: the law of the same network with a fifth more layers or one more
     widths, theta0 = CASES[name]
@@ -86,9 +85,21 @@ def test_obtuse_and_acute_angles_are_not_mirror_images():
     # cos θ → -cos θ is no symmetry: from π - θ₀ the next angle is nearly right, from θ₀ nearly θ₀
     acute, obtuse = angle_law([20] * 5, np.pi - 2.8), angle_law([20] * 5, 2.8)
     state = sample_angles([20] * 5, 2.8, n_samples=N, rng=3)
-    mean, std, se, _ = moments(state.log_sin2[state.alive])
+    mean, _, se, _ = moments(state.log_sin2[state.alive])
     assert abs(obtuse.mean[-1] - mean) < z_limit(1) * se + obtuse.error.mean
     assert abs(acute.mean[-1] - mean) > 10 * (z_limit(1) * se + obtuse.error.mean)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("n", "theta"), [(40, 3.05), (24, 2.6), (24, 2.9), (64, 2.4)])
+def test_one_layer_from_a_very_obtuse_angle_is_right_in_absolute_terms(n, theta):
+    # the spread comes from rare neurons common to both inputs, which no expansion in 1/n sees: 0.003 of ln sin², where
+    # the next layer adds a spread of at least √(0.27/n); the error reported is for what follows, not for this layer
+    law = angle_law([n], theta, method="grid")
+    state = sample_angles([n], theta, n_samples=N, rng=8)
+    mean, std, se_mean, se_std = moments(state.log_sin2[state.alive])
+    assert abs(law.mean[0] - mean) < 2e-4 + z_limit(8) * se_mean
+    assert abs(law.std[0] - std) < 3e-3 + z_limit(8) * se_std
 
 
 def test_a_mixture_is_the_average_of_its_laws():

@@ -20,7 +20,7 @@ REAL = [name for name in RUNS if name.startswith("real")]
 
 def widths_of(text):
     """``10x5`` or ``512,256``."""
-    blocks = [(entry.split("x") + ["1"])[:2] for entry in text.split(",")]
+    blocks = [[*entry.split("x"), "1"][:2] for entry in text.split(",")]
     return [int(n) for n, count in blocks for _ in range(int(count))]
 
 

@@ -27,7 +27,7 @@ def test_halving_the_spacing_changes_nothing_that_is_reported(name, monkeypatch)
     refined(monkeypatch, 2)
     fine = angle_law(widths, theta0, method="grid")
     assert fine.mass.size > 1.9 * law.mass.size
-    # six-point shares keep moments to the fifth: the error is the sixth difference of x(y) over 1.4 cells a σ, per layer;
+    # six-point shares keep moments to the fifth: the error is the sixth difference of x(y) over 1.4 cells a σ;
     # below n = 24 the rule for the tabulated law is refined with the grid: 2e-4 of the law
     np.testing.assert_allclose(law.mean, fine.mean, rtol=1e-4, atol=5e-5)
     np.testing.assert_allclose(law.std, fine.std, rtol=2e-4, atol=2e-5)

@@ -23,7 +23,7 @@ def very_deep():
 @pytest.mark.statistical
 def test_5400_layers_of_20_agree_with_an_independent_chain(very_deep):
     law, _ = very_deep
-    # an independent Gram chain, its own implementation: -693.2 ± 1.4, 51.9 ± 1.0, survival 0.893 of about 1400 networks;
+    # an independent Gram chain, its own implementation: -693.2 ± 1.4, 51.9 ± 1.0, 0.893 of about 1400 alive;
     # the grid's drift is right to 0.1 %, and the false alarm rate of three comparisons 1e-3
     limit = z_limit(3)
     assert abs(law.mean[-1] + 693.2) < limit * 1.4 + 0.7

@@ -1,4 +1,4 @@
-"""The papers' formulas: 25-digit values without cancellation, both algorithms reproduced, wrong where the theory says."""
+"""The papers' formulas: 25-digit values, both algorithms reproduced, and wrong where the theory says."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Lengths and gradients: exact moments and densities, and real forward and backward passes."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_the_mean_square_keeps_its_mean_and_grows_in_the_second_moment(n):
     law = length_law([n] * depth)
     x, f = law.density(2048)
     step = x[1] - x[0]
-    # dead inputs, 2^-n of them, count as zero; the left tail beyond 12 σ, 1e-10, comes back on the right, where e^x = e^10
+    # dead inputs, 2^-n of them, count as zero; the left tail beyond 12 σ, 1e-10, wraps around to where e^x = e^10
     assert (f * np.exp(x)).sum() * step == pytest.approx(1.0, rel=2e-5)
     inner = x < law.mean[-1] + 8 * law.std[-1]  # e^2x more so: stop at 8 σ, beyond which there is less than 1e-6 of it
     second = (f * np.exp(2 * x))[inner].sum() * step
@@ -92,7 +93,7 @@ def backward_pass(widths, seed, outputs=3, inputs=4, sigma_w2=2.0):
     """ln|δ^l|² for l = 1..L and ln mean square activations, of networks whose input lives; by explicit matrices."""
     rng = np.random.default_rng(seed)
     sizes = [inputs, *widths, outputs]
-    weights = [rng.standard_normal((N, b, a)) * np.sqrt(sigma_w2 / a) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.standard_normal((N, b, a)) * np.sqrt(sigma_w2 / a) for a, b in pairwise(sizes)]
     h = np.full((N, inputs), 1.0)
     masks, lengths = [], []
     for w in weights[:-1]:

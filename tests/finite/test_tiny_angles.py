@@ -66,7 +66,7 @@ def test_the_sine_is_a_martingale(n, depth):
     # E √(χ²_{k-1}/χ²_k) = 1 for every k ≥ 2, so without any condition but survival
     stretch = np.exp(shift_of([n] * depth, 1e-120, 40_000, 5) / 2)
     z = (stretch.mean() - 1) / (stretch.std() / np.sqrt(stretch.size))
-    # t = Σ1/n ≤ 1/2: the skewness of the stretch over √40000 is far below one: the mean is normal
+    # t = Σ1/n ≤ 1/2: the skewness of the stretch over √40000 is far below one, so the mean is normal
     assert abs(z) < z_limit(3)
     # negative control: the typical sine, e^{mean of ln}, is not one
     assert abs(np.exp(np.mean(np.log(stretch))) - 1) > z_limit(3) * stretch.std() / np.sqrt(stretch.size)
