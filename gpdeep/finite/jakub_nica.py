@@ -7,7 +7,10 @@ With J_{a,b}(θ) the ReLU moments, q = 1 - 4J₁₁², g = 4J₂₂ - 1,
     μ(θ, n)  = ln((n-1)q/(n+g)) + 4(J₂₂+1)/(n(1+g/n)²) - 4X/(n(1-1/n)²q²)
     σ²(θ, n) = 8(J₂₂+1)/(n(1+g/n)²) + 8X/(n(1-1/n)²q²) - 16Y/(n(1-1/n)(1+g/n)q)
 
-    μ ≈ ln sin²θ - 2θ/(3π) - ρ(n),   ρ(n) = ln((n+5)/(n-1)) - 10n/(n+5)² + 6n/(n-1)²,   σ² ≈ 8n/(n+5)²   (small θ).
+    μ ≈ ln sin²θ - 2θ/(3π) - ρ(n),   ρ(n) = ln((n+5)/(n-1)) - 10n/(n+5)² + 6n/(n-1)²   (small θ),
+
+and for small θ the papers write σ² ≈ 8n/(n+5)². (The limit of σ² as it stands is another: 0.1090 against 0.1075 at
+n = 64. The density uses the papers' 8n/(n+5)².)
 
 *Recursion* (2306.01513): x ← μ(θ, n_l), θ ← arcsin e^{x/2}; one number a layer.
 *Density* (2302.09712, Approximation 2): a Gaussian kernel with the small-angle mean and variance, the first layer with

@@ -121,6 +121,7 @@ def test_public_names_are_these():
         "bessel_number",
         "closed_form",
         "full_moment_polynomial",
+        "iterate_angle_map",
         "log_sin2_next",
         "one_minus_cos_next",
         "relu_moment",
