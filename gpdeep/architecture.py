@@ -188,14 +188,14 @@ def _split(text: str) -> Iterator[str]:
 
 def _dimension(text: str, entry: str) -> int:
     """A single width."""
-    if not re.fullmatch(r"\d+", entry, re.ASCII) or not 1 <= int(entry) <= MAX_WIDTH:
-        _refuse(text, f"'{entry}' is not a width from 1 to {MAX_WIDTH}", "Use a positive integer.")
+    if not re.fullmatch(r"\d{1,9}", entry, re.ASCII) or not 1 <= int(entry) <= MAX_WIDTH:
+        _refuse(text, f"'{entry[:40]}' is not a width from 1 to {MAX_WIDTH}", "Use a positive integer.")
     return int(entry)
 
 
 def _block(text: str, entry: str) -> Block:
     """One entry between input and output."""
-    match = re.fullmatch(r"(?:(res|ln)\()?\s*(\?|\d+)\s*(?:x\s*(\d+))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII)
+    match = re.fullmatch(r"(?:(res|ln)\()?\s*(\?|\d{1,9})\s*(?:x\s*(\d{1,9}))?\s*((?:,[^,()]*)*)(\))?", entry, re.ASCII)
     if match is None or bool(match[1]) != bool(match[5]):
         _refuse(
             text,

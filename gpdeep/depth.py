@@ -24,7 +24,7 @@ from .architecture import Architecture
 from .data import pair_angles
 from .errors import DomainError, InfeasibleError
 from .finite import AngleLaw, Method, angle_law
-from .finite.checks import MAX_WIDTH, check_sigmas
+from .finite.checks import MAX_WIDTH, check_angles, check_integer, check_real, check_sigmas
 from .meanfield.pair_path import pair_path
 from .result import SCHEMA_VERSION, FloatArray, Result, Status, render_table
 
@@ -45,7 +45,7 @@ class InitialAngle:
 
 @dataclass(frozen=True)
 class InfiniteWidth:
-    """The same network at infinite width: angle and ln sin² after layers 1..L, means over the initial angles."""
+    """The same network at infinite width after layers 1..L: means over the initial angles above 0."""
 
     angle: FloatArray
     log_sin2: FloatArray
@@ -142,24 +142,22 @@ class DepthPrediction(Result):
         ]
         angle = self.initial_angle
         start = (
-            f"median of {angle.pairs} pairs {angle.median:.4f}" if isinstance(angle, InitialAngle) else f"{angle:.4f}"
+            f"median of {angle.pairs} pairs {angle.median:.4f}" if isinstance(angle, InitialAngle) else f"{angle:.5g}"
         )
+        if depth.finite is None:
+            found = "not given by this method"
+        elif depth.reached:
+            found = f"{depth.finite} of {len(law.mean)} layers"
+        else:
+            found = f"still told apart after all {len(law.mean)} layers"
         notes = [
             *([f"width found: {self.width}"] if self.width is not None else []),
-            f"degeneracy depth (ln sin² ≥ {depth.threshold:g} with probability {depth.confidence:g}): "
-            + (f"{depth.finite}" if depth.finite is not None else "not given by this method")
-            + (
-                f" of {len(law.mean)} layers"
-                if depth.reached
-                else f": still told apart after all {len(law.mean)} layers"
-            )
-            * (depth.finite is not None)
-            + f"; infinite width: {depth.infinite}"
-            + ("+" if depth.infinite == len(law.mean) else ""),
+            f"degeneracy depth (ln sin² ≥ {depth.threshold:g} with probability {depth.confidence:g}): {found}; "
+            f"infinite width: {depth.infinite}" + ("+" if depth.infinite == len(law.mean) else ""),
             f"effective depth Σ1/n = {self.effective_depth:.4g}; ln length² = {law.log_length2_mean[-1]:.3f} ± "
             f"{law.log_length2_std[-1]:.3f}; initial angle {start} rad",
-            f"method {law.method}; error of mean {law.error.mean:.2g}, of std {law.error.std:.2g} ({law.error.kind})",
-            *self.status.messages,
+            f"method {law.method}; {law.error}",
+            *(f"note: {message}" for message in self.status.messages),
         ]
         columns = ["layer", "mean ln sin²θ", "std", "median", "infinite width", "survival", f"P(≥ {depth.threshold:g})"]
         return render_table(f"{self.architecture}  {self.options['activation']}", columns, rows, notes)
@@ -234,13 +232,10 @@ def predict_depth(
     >>> answer.degeneracy_depth.finite, answer.degeneracy_depth.infinite
     (36, 58)
     """
-    network = Architecture.parse(architecture) if isinstance(architecture, str) else architecture
-    if not 0 < confidence < 1:
-        raise DomainError(
-            f"confidence is {confidence!r}.",
-            "It was given in percent, or asks for certainty.",
-            "Give a probability strictly between 0 and 1.",
-        )
+    network = _architecture(architecture)
+    confidence = check_real("confidence", confidence, 0.0, 1.0)
+    seed = check_integer("seed", seed, 0, 2**128)
+    samples = check_integer("samples", samples, 1, 10**9)
     start = _initial_angles(network, angle, data, centre, seed)
 
     def answer(dense: Architecture) -> DepthPrediction:
@@ -282,13 +277,7 @@ def find_width(depth: int | Architecture | str, **options: Any) -> DepthPredicti
     """
     if isinstance(depth, (int, np.integer)) and not isinstance(depth, bool) and options.get("data") is None:
         depth = f"1,?x{depth},1"  # input and output dimension do not enter
-    if not isinstance(depth, (str, Architecture)):
-        raise DomainError(
-            f"depth is {depth!r}.",
-            "find_width needs a number of hidden layers, or an architecture (with data, whose features it must name).",
-            "Give an integer, or text such as '784,?x50,10'.",
-        )
-    network = Architecture.parse(depth) if isinstance(depth, str) else depth
+    network = _architecture(depth)
     if not network.has_unknown:
         raise DomainError(
             f"The architecture '{network}' has no unknown width.",
@@ -319,8 +308,10 @@ def _search(network: Architecture, answer: Callable[[Architecture], DepthPredict
             raise InfeasibleError(
                 f"No width up to {MAX_WIDTH} lets {network.depth} hidden layers keep ln sin² above {limit.threshold:g} "
                 f"with probability {limit.confidence:g}.",
-                f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it.",
-                f"Use at most {limit.infinite} hidden layers, a lower threshold, or a lower confidence.",
+                f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it."
+                if limit.infinite < network.depth
+                else "The depth is so near the infinite-width limit that a still larger width would be needed.",
+                "Use fewer hidden layers, a lower threshold, or a lower confidence.",
             )
         low, high = high, min(4 * high, MAX_WIDTH)
         best = answer(network.with_width(high))
@@ -332,6 +323,19 @@ def _search(network: Architecture, answer: Callable[[Architecture], DepthPredict
         else:
             low = middle
     return replace(best, architecture=str(network), width=high)
+
+
+def _architecture(value: Any) -> Architecture:
+    """An architecture, or the text of one."""
+    if isinstance(value, Architecture):
+        return value
+    if isinstance(value, str):
+        return Architecture.parse(value)
+    raise DomainError(
+        f"The architecture is {value!r}.",
+        "Neither text nor an Architecture was given (find_width takes a number of layers too, unless data are given).",
+        "Write text such as '784,128x50,10'; a torch module is read by gpdeep.nn.architecture_of.",
+    )
 
 
 @dataclass(frozen=True)
@@ -347,7 +351,7 @@ class _Start:
 def _initial_angles(network: Architecture, angle: float | None, data: Any, centre: bool, seed: int) -> _Start:
     """One angle, or those of random pairs of a data set with as many features as the network has inputs."""
     if data is None:
-        value = float(np.pi / 2 if angle is None else angle)
+        value = float(check_angles(np.pi / 2 if angle is None else angle)[0])
         return _Start(np.array([value]), value, {"angle": value, "data": None, "centre": centre}, Status())
     if angle is not None:
         raise DomainError(
@@ -399,6 +403,7 @@ def _predict(
         progress=progress,
     )
     angles, log_sin2, _ = pair_path(start.angles, network.phi, sigma_w, sigma_b)
+    apart = start.angles > 0  # like all moments, those of pairs that are not parallel
     finite = None if np.isnan(law.above).all() and law.method is not Method.CHAIN else _last(law.above, confidence)
     return DepthPrediction(
         status=start.status & law.status,
@@ -415,7 +420,7 @@ def _predict(
             "samples": int(samples),
         },
         law=law,
-        infinite=InfiniteWidth(angles.mean(axis=1), log_sin2.mean(axis=1)),
+        infinite=InfiniteWidth(angles[:, apart].mean(axis=1), log_sin2[:, apart].mean(axis=1)),
         degeneracy_depth=DegeneracyDepth(
             finite=finite,
             infinite=_last((log_sin2 >= threshold).mean(axis=1), confidence),

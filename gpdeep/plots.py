@@ -190,17 +190,35 @@ def save_figure(ax: Axes, path: str | os.PathLike[str]) -> Path:
     OSError
         The file cannot be written; nothing is left behind.
     """
-    target = Path(path)
+    target = picture_file(path)
     suffix = target.suffix.lower()
-    if suffix not in FORMATS:
+    buffer = io.BytesIO()
+    ax.figure.canvas.figure.savefig(buffer, format=suffix[1:], dpi=200)
+    return write_atomically(target, buffer.getvalue())
+
+
+def picture_file(path: str | os.PathLike[str]) -> Path:
+    """`path` as a file to which a picture can be written.
+
+    Raises
+    ------
+    DomainError
+        The ending is not a format that is written, or there is no such folder.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in FORMATS:
         raise DomainError(
             f"'{target}' ends in '{target.suffix}'.",
             "The ending chooses the format of the picture, and this one is missing or not a format that is written.",
             f"Use one of {', '.join(FORMATS)}.",
         )
-    buffer = io.BytesIO()
-    ax.figure.canvas.figure.savefig(buffer, format=suffix[1:], dpi=200)
-    return write_atomically(target, buffer.getvalue())
+    if not target.parent.is_dir() or target.is_dir():
+        raise DomainError(
+            f"The picture '{target}' cannot be written.",
+            "Its folder does not exist, or it is itself a folder.",
+            "Give a file in an existing folder.",
+        )
+    return target
 
 
 def _axes(ax: Axes | None) -> Any:

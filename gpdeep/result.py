@@ -14,9 +14,9 @@ import json
 import math
 import os
 import platform
-import tempfile
 import types
 import typing
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -127,6 +127,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     try:
         record = json.loads(Path(path).read_text())
+        if record["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema version {record['schema_version']!r}; this version reads {SCHEMA_VERSION}")
         module, _, name = record["result"].partition(":")
         if module.partition(".")[0] != "gpdeep":
             raise ValueError(f"result type {record['result']!r}")
@@ -134,7 +136,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         if not issubclass(cls, Result):
             raise TypeError(f"{name} is not a result")
         return _decode(cls, record["data"])
-    except (ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError) as error:
         raise DomainError(
             f"'{path}' does not hold a gpdeep result ({type(error).__name__}: {error}).",
             "The file was written by something else, by a newer gpdeep, or was cut short.",
@@ -151,13 +153,13 @@ def provenance() -> dict[str, str]:
 
 def write_atomically(path: Path, content: bytes) -> Path:
     """Write `content` to `path` so that a reader sees the old file or the whole new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:  # an ordinary new file: permissions as the user's umask has them
             file.write(content)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
 

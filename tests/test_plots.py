@@ -242,7 +242,7 @@ def test_unknown_formats_are_refused_in_three_parts(law, tmp_path, name):
 
 def test_nothing_is_left_where_writing_fails(law, tmp_path):
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(OSError, match=r"a\.png"):
+    with pytest.raises(DomainError, match=r"a\.png"):
         save_figure(plot_angle_law(law), tmp_path / "a.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 

@@ -1,9 +1,16 @@
 """The README's first shell block holds two commands, and its first picture is the program's own output."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gpdeep.cli import run
+from gpdeep.finite import angle_law
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -27,3 +34,32 @@ def test_first_picture_is_what_the_first_command_prints() -> None:
         encoding="utf-8",
     )
     assert run.stdout == blocks("text")[0]
+
+
+QUESTIONS = [line.split("#")[0].strip() for line in blocks("text")[1].strip().splitlines()]
+
+
+@pytest.mark.parametrize("line", QUESTIONS)
+def test_every_question_is_answered(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("matplotlib", "sklearn", "torch"):
+        pytest.importorskip(package, reason="the extras of the README's examples are not installed")
+    (tmp_path / "net.py").write_text(blocks("python")[0])
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(line)
+    assert program == "gpdeep"
+    assert run(arguments) == 0
+    assert capsys.readouterr().out
+
+
+def test_numbers_in_the_table_of_methods() -> None:
+    def mean(width: int, depth: int, method: str, theta0: float = np.pi / 2) -> float:
+        return float(angle_law([width] * depth, theta0, method=method).mean[-1])
+
+    # each number of the table, to the digits it is given with
+    assert mean(64, 30, "grid") - mean(64, 30, "jakub-nica") == pytest.approx(0.25, abs=0.01)
+    assert mean(10, 30, "grid") - mean(10, 30, "jakub-nica") == pytest.approx(12.8, abs=0.1)
+    assert mean(128, 50, "infinite") - mean(128, 50, "grid") == pytest.approx(0.6, abs=0.05)
+    assert mean(10, 30, "infinite", 0.5) - mean(10, 30, "grid", 0.5) == pytest.approx(9.2, abs=0.3)
+    assert abs(mean(64, 100, "closure") - mean(64, 100, "grid")) < 0.035

@@ -58,6 +58,12 @@ def activation(text: str | TwoSlope) -> TwoSlope:
     """
     if isinstance(text, TwoSlope):
         return text
+    if not isinstance(text, str):
+        raise DomainError(
+            f"The activation is {text!r}.",
+            "Neither a name nor a TwoSlope was given.",
+            "Write a name such as 'relu' or 'leaky_relu:0.1'.",
+        )
     name, parameters = parse_activation(text)
     allowed = 1 if name in _NEGATIVE_SLOPE else 0
     if name not in NAMES:

@@ -13,6 +13,8 @@ from typing import Any
 
 from ..errors import DomainError
 
+_LEAST = 1e-50  # squares of slopes stay within float64
+
 
 @dataclass(frozen=True)
 class TwoSlope:
@@ -43,10 +45,10 @@ class TwoSlope:
 
     def __post_init__(self) -> None:
         slopes = (self.negative, self.positive)
-        if not all(map(math.isfinite, slopes)) or slopes == (0, 0):
+        if not all(map(math.isfinite, slopes)) or not _LEAST <= max(map(abs, slopes)) <= 1 / _LEAST:
             raise DomainError(
                 f"Activation '{self.name}' has slopes {slopes}.",
-                "A slope is NaN or infinite, or both are zero, which makes every output zero.",
+                "A slope is NaN or beyond 1e50, or both are zero (below 1e-50), and with them every output.",
                 "Use two finite slopes, at least one of them not zero.",
             )
 

@@ -6,6 +6,7 @@ outside its validity or not converged. With 1 and 2 stdout stays empty.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -14,11 +15,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
+from threadpoolctl import threadpool_limits
 
 from ..errors import DomainError, GpdeepError, ValidityWarning
 from .about import cite, schema, version
 from .depth import depth
 
+_INTERRUPTED = 130  # what typer returns for Ctrl-C
 _USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 app = typer.Typer(
@@ -48,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  closed by the caller, as in `gpdeep ... >&-`
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without θ gets a question mark, not a traceback
@@ -56,6 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore", ValidityWarning)  # part of the answer's status
         warnings.showwarning = _show_warning
         try:
+            threadpool_limits(1)  # small matrices: more threads only get in each other's way on a busy machine
             result = app(arguments, standalone_mode=False, prog_name="gpdeep")
         except _USAGE_ERROR as error:
             context = getattr(error, "ctx", None)
@@ -82,12 +88,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
                     "Check the path, the permissions and the space left.",
                 )
             )
+    if result == _INTERRUPTED:
+        print("Interrupted; nothing was written.", file=sys.stderr)
+        return 1
     return int(result or 0)
 
 
 def _fail(error: GpdeepError) -> int:
     """Print the three-part message; usage errors are 2, failures of the computation 1."""
-    print(error, file=sys.stderr)
+    with contextlib.suppress(OSError):  # a full disk under stderr changes nothing about the exit code
+        print(error, file=sys.stderr, flush=True)
     return 2 if isinstance(error, DomainError) else 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ..activations.catalogue import VARIANCE_PRESERVING, activation, parse_activation
+from ..activations.catalogue import NAMES, VARIANCE_PRESERVING, activation, parse_activation
 from ..architecture import Architecture
 from ..errors import DomainError, ValidityWarning
 from ..result import Status, StatusCode
@@ -26,7 +28,9 @@ def depth(
             help="Widths such as 784,128x50,10 (with ? for a width to be found), or FILE.py:FACTORY of a torch module.",
         ),
     ],
-    activation_name: Annotated[str, typer.Option("--activation", help="Activation, with its parameters.")] = "relu",
+    activation_name: Annotated[
+        str, typer.Option("--activation", help=f"Activation: {', '.join(NAMES)}; with its slope, as in leaky_relu:0.1.")
+    ] = "relu",
     sigma_w: Annotated[
         float | None, typer.Option(help="Standard deviation of weights times √fan-in; default for relu, leaky_relu.")
     ] = None,
@@ -44,12 +48,14 @@ def depth(
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of pairs and sampled networks.")] = 0,
     samples: Annotated[int, typer.Option(help="Sampled networks, where the method samples.")] = 20_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a network.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per network, one per line.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a plot to this file (png, pdf or svg).")] = None,
 ) -> int:
     """Predict how deep a network can be before its inputs become indistinguishable.
 
     Angles are those of the post-activations of hidden layers; the law is that of random initialisation.
+
+    Exit codes: 0 answer, 1 failed, 2 usage, 3 answer outside its validity or not converged.
     """
     if plot is not None and len(architectures) > 1:
         raise DomainError(
@@ -57,6 +63,10 @@ def depth(
             "A plot shows one network.",
             "Give one architecture, or leave out --plot.",
         )
+    if plot is not None:
+        from ..plots import picture_file, plot_depth, save_figure
+
+        picture_file(plot)  # before the work is done
     networks, doubts = zip(*(_network(text, activation_name, sigma_w, sigma_b) for text in architectures), strict=True)
     from ..depth import predict_depth
 
@@ -78,8 +88,6 @@ def depth(
         ]
     answers = [replace(found, status=found.status & doubt) for found, doubt in zip(answers, doubts, strict=True)]
     if plot is not None:
-        from ..plots import plot_depth, save_figure
-
         save_figure(plot_depth(answers[0]), plot)
     return answer(answers, as_json)
 
@@ -109,6 +117,14 @@ def _network_of_module(text: str, name: str, sigma_w: float | None, sigma_b: flo
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ValidityWarning)
-        network = architecture_of(load_factory(text))
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is not the answer
+                network = architecture_of(load_factory(text))
+        except SystemExit as error:
+            raise DomainError(
+                f"'{text}' left the program (SystemExit {error.code!r}) while its module was read.",
+                "The module's forward calls exit.",
+                "Remove the call.",
+            ) from error
     doubts = tuple(str(warning.message) for warning in caught if issubclass(warning.category, ValidityWarning))
     return network, Status(StatusCode.OUTSIDE_VALIDITY, doubts) if doubts else Status()

@@ -11,7 +11,8 @@ BIBTEX = {
 }""",
     "jakub2023network": """@article{jakub2023network,
   title   = {Network Degeneracy as an Indicator of Training Performance: Comparing Finite and Infinite Width Angle
-  Predictions}, author  = {Jakub, Cameron and Nica, Mihai},
+             Predictions},
+  author  = {Jakub, Cameron and Nica, Mihai},
   journal = {arXiv preprint arXiv:2306.01513},
   year    = {2023}
 }""",

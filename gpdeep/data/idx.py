@@ -51,6 +51,9 @@ def read_idx(path: Path) -> NDArray[Any]:
         ) from error
 
 
+_MOST_AXES = 8
+
+
 def _parse(path: Path, file: IO[bytes], at_most: int) -> NDArray[Any]:
     """The array in the open `file`, which holds `at_most` bytes."""
     magic = file.read(4)
@@ -73,6 +76,8 @@ def _parse(path: Path, file: IO[bytes], at_most: int) -> NDArray[Any]:
     if len(header) < 4 * axes:
         _refuse_length(path, f"ends within its header ({4 + len(header)} of {4 + 4 * axes} bytes)")
     shape = struct.unpack(f">{axes}I", header)
+    if not 1 <= axes <= _MOST_AXES or 0 in shape:
+        _refuse_length(path, f"announces the shape {shape[:_MOST_AXES]}, with {axes} axes")
     dtype = np.dtype(_TYPES[code])
     expected = math.prod(shape) * dtype.itemsize
     announced = f"its header announces {' x '.join(map(str, shape))} entries, which is {expected} bytes"

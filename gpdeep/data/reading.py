@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def read(source: Any) -> tuple[Samples, str | None]:
         return as_samples(source, "The array"), None
     if source == "digits":
         return _digits(), "digits"
+    if not os.fspath(source):
+        raise DomainError("The data source is an empty text.", "A variable was empty.", "Give a path, or 'digits'.")
     path = Path(source)
     try:
         path = _training_images(path) if path.is_dir() else path
@@ -130,8 +133,9 @@ def _read_file(path: Path) -> Samples:
 def _read_npy(path: Path) -> Samples:
     """The array in `path`, mapped: its length is checked against its header and nothing is unpickled."""
     try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError) as error:
+        with np.errstate(all="ignore"):  # a damaged header may announce sizes beyond any integer
+            return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OverflowError, TypeError, SyntaxError, tokenize.TokenError) as error:
         raise DomainError(
             f"'{path}' ({path.stat().st_size} bytes) holds no plain array ({error}).",
             "It stores Python objects (these are never unpickled), was cut short, or is no .npy file.",

@@ -18,6 +18,7 @@ import array_api_compat
 import numpy as np
 
 from ..errors import DomainError, MemoryBudgetError
+from .checks import check_real
 
 SAMPLES_PER_BLOCK = 1024
 _ELEMENTS_IN_CACHE = 2**16
@@ -63,7 +64,12 @@ class Backend:
 
     def numpy(self, values: Any) -> Any:
         """`values` as a numpy array."""
-        return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
+        return to_numpy(values)
+
+    def blocks(self, samples: int) -> list[slice]:
+        """The blocks in which samples are drawn: of fixed size on a processor, all at once on an accelerator."""
+        size = SAMPLES_PER_BLOCK if self.block_elements == _ELEMENTS_IN_CACHE else samples
+        return [slice(start, min(samples, start + size)) for start in range(0, samples, size)]
 
     def streams(self, rng: Any, blocks: int, tag: str) -> list[Normal]:
         """One source of normal numbers for each block, keyed by the seed, `tag` and the block's number.
@@ -106,9 +112,9 @@ def last(states: Iterable[T]) -> T:
     return deque(states, maxlen=1).pop()
 
 
-def blocks_of(total: int, size: int = SAMPLES_PER_BLOCK) -> list[slice]:
-    """Consecutive slices of at most `size` that cover range(total)."""
-    return [slice(start, min(total, start + size)) for start in range(0, total, size)]
+def to_numpy(values: Any) -> Any:
+    """A torch tensor as a numpy array; anything else as it is."""
+    return values.detach().cpu().numpy() if array_api_compat.is_torch_array(values) else values
 
 
 def require_memory(elements: float, budget: float, what: str) -> None:
@@ -119,6 +125,7 @@ def require_memory(elements: float, budget: float, what: str) -> None:
     MemoryBudgetError
         With the number of bytes and the factor by which it is too large.
     """
+    budget = check_real("memory_budget", budget, 0.0, np.inf)
     needed = 8 * elements
     if needed > budget:
         raise MemoryBudgetError(

@@ -20,7 +20,7 @@ import numpy as np
 from ..activations import TwoSlope, activation
 from ..errors import DomainError
 from ..result import IntArray
-from .backend import Backend, blocks_of, last, require_memory, seed_sequence
+from .backend import Backend, last, require_memory, seed_sequence, to_numpy
 from .checks import check_angles, check_integer, check_widths
 from .frame import COUNTED_WIDTH, Frame, Step, frame_step
 from .orthonormal import coordinates
@@ -77,8 +77,7 @@ def run_chain(
     never = xp.zeros_like(cos) > 0
     dead, collapsed = never, log_sin == -np.inf
     length = xp.zeros_like(cos[:, :1]) + xp.zeros((1, inputs + 1), dtype=cos.dtype, device=backend.device)
-    size = samples if backend.block_elements > 2**20 else 1024
-    blocks = blocks_of(samples, size)
+    blocks = backend.blocks(samples)
     streams = backend.streams(rng, len(blocks), tag)
     gain = -np.log(0.5 if phi.one_sided else phi.second_moment)  # the frame takes a one-sided slope as 1
     for width in widths.tolist():
@@ -123,7 +122,7 @@ def _joined(xp: Any, steps: list[Step]) -> Step:
 
 def pair_frame(theta0: Any, n_samples: int, rng: Any, backend: Backend) -> Frame:
     """Starting frame of N pairs; several angles are a mixture, drawn with equal weights."""
-    angles = check_angles(backend.numpy(theta0) if hasattr(theta0, "detach") else theta0)
+    angles = check_angles(to_numpy(theta0))
     if angles.size > 1:
         choice = np.random.default_rng(seed_sequence(rng, "mixture")).integers(angles.size, size=n_samples)
         angles = angles[choice]
@@ -246,13 +245,13 @@ def sample_pairs(
     layers = check_widths(widths)
     n_samples = check_integer("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(inputs)
-    frame = _frame_of_inputs(inputs, backend)
-    m = frame.cos.shape[1]
+    m = max(len(inputs) - 1, 0) if hasattr(inputs, "__len__") else 0
     require_memory(
-        n_samples * (m + 1) ** 2 * 4 + m * int(layers.max()) * 8,
+        n_samples * (m + 1) ** 2 * 4 + m * int(layers.max()) * 8 + 4 * m**2,
         memory_budget,
         f"{n_samples} networks with {m + 1} inputs",
     )
+    frame = _frame_of_inputs(inputs, backend)
     xp = backend.xp
     ones = xp.ones((n_samples, 1), dtype=xp.float64, device=backend.device)
     frame = Frame(
@@ -265,7 +264,7 @@ def sample_pairs(
 
 def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:
     """The frame of k inputs relative to the first, without a sample axis of more than one."""
-    x = np.asarray(backend.numpy(inputs) if hasattr(inputs, "detach") else inputs, dtype=float)
+    x = np.asarray(to_numpy(inputs), dtype=float)
     if x.ndim != 2 or len(x) < 2 or not np.isfinite(x).all() or not np.abs(x).max(axis=1, initial=0).all():
         raise DomainError(
             f"inputs has shape {x.shape}"

@@ -14,6 +14,10 @@ from ..result import FloatArray, IntArray
 MAX_WIDTH = 10**6
 MAX_DEPTH = 10**5
 
+_FLOAT32_PI = 3.1415927410125732  # π as float32 users write it stands for π
+_LARGEST_LOG_VARIANCE = 500.0  # with its fluctuations well within float64's e^±708
+_LEAST_SIGMA = 1e-50  # squares of what is smaller, or larger than its inverse, leave float64
+
 
 def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
     """`value` as an int between `minimum` and `maximum`; numpy integers pass, floats and booleans do not."""
@@ -30,12 +34,27 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
     return number
 
 
+def check_real(name: str, value: Any, low: float, high: float) -> float:
+    """`value` as a float strictly between `low` and `high`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, (bool, str)) or not low < number < high:
+        raise DomainError(
+            f"{name} is {value!r}.",
+            f"{name} is a number between {low:g} and {high:g}; NaN, text, or another unit (percent) was given.",
+            f"Give a number strictly between {low:g} and {high:g}.",
+        )
+    return number
+
+
 def check_width(value: Any, minimum: int = 1) -> int:
     """A width n."""
     return check_integer("width", value, minimum, MAX_WIDTH)
 
 
-def check_widths(widths: Iterable[Any] | int) -> IntArray:
+def check_widths(widths: Any) -> IntArray:
     """Hidden widths n_1 .. n_L as an integer array of shape (L,), L ≥ 1; a single integer is one layer."""
     if isinstance(widths, str):
         raise DomainError(
@@ -43,7 +62,14 @@ def check_widths(widths: Iterable[Any] | int) -> IntArray:
             "An architecture was given where its hidden widths are expected.",
             "Use Architecture.parse(text).widths, or a list such as [128] * 50.",
         )
-    values = list(widths) if isinstance(widths, Iterable) else [widths]
+    if isinstance(widths, (bytes, bytearray, set, frozenset, dict)):
+        raise DomainError(
+            f"widths is a {type(widths).__name__}.",
+            "The order of the layers matters, and their widths are integers.",
+            "Give a list of hidden widths, such as [128] * 50.",
+        )
+    single = not isinstance(widths, Iterable) or getattr(widths, "ndim", 1) == 0
+    values: list[Any] = [widths] if single else list(widths)
     if not 1 <= len(values) <= MAX_DEPTH:
         raise DomainError(
             f"widths has {len(values)} entries.",
@@ -61,7 +87,15 @@ def check_angles(theta0: Any) -> FloatArray:
 
     Among several angles (a law to be mixed over) zeros are allowed: such pairs are parallel from the start.
     """
-    angles = np.atleast_1d(np.asarray(theta0, dtype=float))
+    try:
+        angles = np.atleast_1d(np.array(theta0, dtype=float))
+        angles = np.where(angles == _FLOAT32_PI, np.pi, angles)
+    except (TypeError, ValueError) as error:
+        raise DomainError(
+            f"The initial angle is {theta0!r}.",
+            "Text, None, or a ragged list was given.",
+            "Give one angle in radians, or a one-dimensional list of angles of pairs.",
+        ) from error
     bad = ~((angles >= 0) & (angles <= np.pi))
     if angles.ndim != 1 or angles.size == 0:
         raise DomainError(
@@ -71,7 +105,9 @@ def check_angles(theta0: Any) -> FloatArray:
         )
     if bad.any():
         raise DomainError(
-            f"{bad.sum()} of {angles.size} initial angles lie outside [0, π], the first is {angles[bad][0]!r}.",
+            f"{bad.sum()} of {angles.size} initial angles lie outside [0, π], the first is {float(angles[bad][0])!r}."
+            if angles.size > 1
+            else f"The initial angle is {float(angles[0])!r}, outside (0, π].",
             "An angle was given in degrees, or is NaN because an input is the zero vector.",
             "Give angles in radians, 0 < θ ≤ π.",
         )
@@ -86,16 +122,36 @@ def check_angles(theta0: Any) -> FloatArray:
 
 def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> FloatArray:
     """One standard deviation for each layer, shape (L,)."""
-    sigma = np.asarray(value, dtype=float)
+    try:
+        sigma = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        sigma = np.array(np.nan)
+    sizes = sigma[sigma != 0]
     if (
-        sigma.shape not in ((), (depth,))
+        (np.abs(sizes) < _LEAST_SIGMA).any()
+        or (sizes > 1 / _LEAST_SIGMA).any()
+        or sigma.shape not in ((), (depth,))
         or not np.isfinite(sigma).all()
         or (sigma < 0).any()
         or (positive and not sigma.all())
     ):
         raise DomainError(
             f"{name} is {value!r}.",
-            f"It is negative, NaN or infinite, or a list that does not fit {depth} layers; weights cannot have 0.",
+            f"It is negative, NaN, beyond 1e±50, or a list that does not fit {depth} layers; weights cannot have 0.",
             "Give one standard deviation, or one for each hidden layer.",
         )
     return np.broadcast_to(sigma, (depth,)).copy()
+
+
+def check_scale(sigma_w: FloatArray, sigma_b: FloatArray, second_moment: float) -> None:
+    """Refuse standard deviations with which the variance q ← σ_w² E φ(Z)² q + σ_b² leaves float64 on the way."""
+    log_q = 0.0
+    for layer, (weight, bias) in enumerate(zip(sigma_w.tolist(), sigma_b.tolist(), strict=True), start=1):
+        grown = log_q + 2 * np.log(weight) + (np.log(second_moment) if layer > 1 else 0.0)
+        log_q = float(np.logaddexp(grown, 2 * np.log(bias))) if bias else grown
+        if abs(log_q) > _LARGEST_LOG_VARIANCE:
+            raise DomainError(
+                f"The variance of the pre-activations reaches e^{log_q:.0f} in layer {layer}.",
+                "sigma_w makes it grow or shrink in each layer, and with biases its size matters.",
+                "Use sigma_w near the value that keeps the variance, fewer layers, or no bias.",
+            )

@@ -184,7 +184,7 @@ def check_open_angles(theta: ArrayLike) -> FloatArray:
     bad = ~((array > 0) & (array <= np.pi))
     if bad.any():
         raise DomainError(
-            f"{bad.sum()} of {array.size} angles lie outside (0, π], the first is {array[bad][0]!r}.",
+            f"{bad.sum()} of {array.size} angles lie outside (0, π], the first is {float(array[bad][0])!r}.",
             "An angle was given in degrees, is NaN, or belongs to identical inputs.",
             "Give angles in radians, 0 < θ ≤ π.",
         )

@@ -19,10 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from .events import EventProbabilities
-from .one_layer import Angles, Rule
+from .one_layer import Angles, Rule, normal_rule
 
-_T = np.linspace(-8.0, 8.0, 65)
-_GAUSS = np.exp(-(_T**2) / 2) / np.exp(-(_T**2) / 2).sum()
 _WIDEST = np.pi / 2 - 1e-3  # the limit knows no right angle: angles beyond are set to it
 
 
@@ -31,9 +29,9 @@ def diffusion_layer(angles: Angles, n: int, spacing: float) -> Rule:
     small = angles.theta < 1e-6
     log_theta = np.where(small, angles.log_sin2 / 2, np.log(np.maximum(angles.theta, 1e-6)))
     drifted = log_theta - np.log1p(angles.theta / (3 * np.pi)) - 1 / n
-    moved = drifted[:, None] + np.sqrt(2 / n) * _T
+    moved, weight = normal_rule(drifted, np.sqrt(2 / n))
     theta = np.minimum(np.exp(np.minimum(moved, 0.5)), _WIDEST)
     y = np.where(theta < 1e-6, 2 * moved, 2 * np.log(np.tan(np.maximum(theta, 1e-6))))
     nothing = np.zeros_like(log_theta)
     events = EventProbabilities(nothing, nothing, nothing)
-    return Rule(y, np.broadcast_to(_GAUSS, y.shape), events, np.stack([nothing, nothing]))
+    return Rule(y, weight, events, np.stack([nothing, nothing]))

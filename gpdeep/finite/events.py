@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import DomainError
 from ..result import FloatArray
+from .checks import check_width
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,17 @@ def event_probabilities(theta: ArrayLike, n: int) -> EventProbabilities:
     theta : array_like
         Angles in [0, π], any shape.
     n : int
-        Width, n ≥ 1.
+        Width, from 1 to 10^6.
+
+    Returns
+    -------
+    EventProbabilities
+        Arrays of the shape of `theta`.
+
+    Raises
+    ------
+    DomainError
+        An angle is outside [0, π], or n is not a width.
 
     Notes
     -----
@@ -57,7 +69,15 @@ def event_probabilities(theta: ArrayLike, n: int) -> EventProbabilities:
     >>> print(f"{event.orthogonal:.4f} {event.dead:.6f} {event.collapsed:.3e}")
     0.0544 0.001952 9.537e-06
     """
-    eps = np.asarray(theta, dtype=float) / np.pi
+    n = check_width(n)
+    angle = np.asarray(theta, dtype=float)
+    if not ((angle >= 0) & (angle <= np.pi)).all():
+        raise DomainError(
+            "An angle lies outside [0, π].",
+            "An angle was given in degrees, or is NaN.",
+            "Give angles in radians, 0 ≤ θ ≤ π.",
+        )
+    eps = angle / np.pi
     scale = 2.0**-n
     with np.errstate(divide="ignore"):
         log_less = n * np.log1p(-eps)  # ln (2p)^n

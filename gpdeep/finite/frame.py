@@ -23,8 +23,8 @@ Two inputs are the case of one j, where U is 1.
 
 Exact events. ReLU silences neurons. If an input has no active neuron the pair is *dead*; if the only active neuron
 is active for both, the inputs become exactly parallel (*collapsed*, ln sin² = -∞); if no neuron is active for both,
-exactly *orthogonal* (ln sin² = 0). Rounding would turn the first two into finite numbers, so neurons are counted in
-layers that are narrow enough for events to occur.
+exactly *orthogonal* (ln sin² = 0). Rounding would turn the first two into finite numbers, so neurons are counted
+wherever events can occur: in narrow layers, and in all layers at obtuse angles.
 
 The residual is formed and measured in layers that fit one block of neurons. Wider layers are summed block by block with
 |r|² = |w|² - D²/A, which loses nothing there: both terms are sums over many neurons and their ratio is O(1).
@@ -40,7 +40,8 @@ from .backend import Normal
 from .orthonormal import coordinates
 
 COUNTED_WIDTH = 128
-"""Events are counted up to this width: beyond it P(dead or collapsed) < 1e-36 and P(orthogonal) < (3/4)^128 = 1e-16."""
+"""Events are counted up to this width. Beyond it P(dead or collapsed) < 1e-36, and P(orthogonal) < (3/4)^128 = 1e-16
+for angles up to π/2; at obtuse angles they are counted at every width."""
 
 _STEEPEST = 1e100
 """Cap on |κ| = |c/s|: below s = 1e-100 no neuron that is ever drawn lies between the inputs, whatever the slope."""
@@ -96,18 +97,27 @@ def frame_step(xp: Any, normal: Normal, frame: Frame, width: int, phi: TwoSlope,
     cos, sin = frame.cos, xp.exp(frame.log_sin)
     kappa = xp.clip(cos / xp.clip(sin, 1 / _STEEPEST, None), -_STEEPEST, _STEEPEST)[:, :, None]
     one_block = width <= columns or frame.directions is not None
+    # beyond COUNTED_WIDTH only an obtuse angle leaves neurons in common unlikely
+    counted = phi.one_sided and (width <= COUNTED_WIDTH or bool(xp.any(cos < 0)))
+    tally = _Tally(xp)
     aa = hw = ww = 0.0
     for start in range(0, width, width if one_block else columns):
         n = width if one_block else min(columns, width - start)
         h, w = _responses(xp, normal, frame, kappa, n, phi)
         aa, hw, ww = aa + xp.vecdot(h, h), hw + xp.vecdot(h, w), ww + xp.vecdot(w, w)
+        if counted:
+            tally.add(h > 0, w > -kappa * h)
     bb = cos**2 * aa + 2 * cos * sin * hw + sin**2 * ww
     safe_aa = xp.where(aa > 0, aa, 1.0)
     rr = ww - hw**2 / safe_aa
     if one_block:
         residual = w - (hw / safe_aa)[:, :, None] * h
         rr = xp.vecdot(residual, residual)
-    dead, collapsed, orthogonal = _events(xp, kappa, h, w, phi)
+    never = cos != cos
+    if counted:
+        dead, collapsed, orthogonal = tally.events()
+    else:  # with two slopes all inputs of a layer of one neuron lie on one line
+        dead, collapsed, orthogonal = never, ~never if width == 1 else never, never
     base_growth = xp.log(safe_aa[:, 0] / width)
     proper = ~(dead | collapsed | orthogonal) & (rr > 0) & (bb > 0) & (aa > 0)
     collapsed = collapsed | ~(proper | dead | orthogonal)  # the residual underflowed to zero
@@ -118,7 +128,7 @@ def frame_step(xp: Any, normal: Normal, frame: Frame, width: int, phi: TwoSlope,
     return Step(
         Frame(
             xp.where(proper, next_cos, 0.0),
-            xp.where(proper, frame.log_sin + 0.5 * (xp.log(rr) - xp.log(bb)), 0.0),
+            xp.where(proper, xp.clip(frame.log_sin + 0.5 * (xp.log(rr) - xp.log(bb)), None, 0.0), 0.0),
             directions,
         ),
         base_growth,
@@ -144,22 +154,30 @@ def _responses(xp: Any, normal: Normal, frame: Frame, kappa: Any, n: int, phi: T
     return h, w
 
 
-def _events(xp: Any, kappa: Any, h: Any, w: Any, phi: TwoSlope) -> tuple[Any, Any, Any]:
-    """Which pairs died, collapsed or became exactly orthogonal, each of shape (N, m).
+class _Tally:
+    """Counts of active neurons, block by block, for ReLU up to a factor and a reflection.
 
     Input j is active (v_j > 0) exactly where the maximum in w_j is taken by its first branch, w_j > -κ_j h: a
     comparison without rounding, unlike the sign of c h + s w.
     """
-    never, width = kappa[:, :, 0] != kappa[:, :, 0], h.shape[-1]
-    if not phi.one_sided:
-        return never, ~never if width == 1 else never, never  # one neuron: all inputs on one line
-    if width > COUNTED_WIDTH:
-        return never, never, never
-    base, other = h > 0, w > -kappa * h
-    joint = xp.any(base & other, axis=-1)
-    dead = ~(xp.any(base, axis=-1) & xp.any(other, axis=-1))
-    single = xp.sum(xp.astype(base | other, h.dtype), axis=-1) == 1
-    return dead, joint & single, ~joint & ~dead
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+        self.base = self.other = self.joint = self.union = 0
+
+    def add(self, base: Any, other: Any) -> None:
+        """Count a block: where the base is active, (N, 1, n), and where the others are, (N, m, n)."""
+
+        def count(mask: Any) -> Any:
+            return self.xp.sum(self.xp.astype(mask, self.xp.int64), axis=-1)
+
+        self.base, self.other = self.base + count(base), self.other + count(other)
+        self.joint, self.union = self.joint + count(base & other), self.union + count(base | other)
+
+    def events(self) -> tuple[Any, Any, Any]:
+        """Which pairs died, collapsed or became exactly orthogonal, each of shape (N, m)."""
+        dead = (self.base == 0) | (self.other == 0)
+        return dead, (self.joint == 1) & (self.union == 1), (self.joint == 0) & ~dead
 
 
 def _directions(xp: Any, residual: Any, apart: Any) -> Any:

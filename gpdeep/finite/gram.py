@@ -23,9 +23,9 @@ import numpy as np
 from ..activations import TwoSlope, activation
 from ..errors import DomainError
 from ..result import FloatArray, IntArray
-from .backend import Backend, blocks_of, last, require_memory
+from .backend import Backend, last, require_memory, to_numpy
 from .chain import MEMORY_BUDGET
-from .checks import check_integer, check_sigmas, check_widths
+from .checks import check_integer, check_scale, check_sigmas, check_widths
 from .orthonormal import coordinates
 
 SMALLEST_SIN = 1e-13
@@ -49,8 +49,7 @@ def run_gram_chain(
     xp = backend.xp
     c = start
     samples, inputs = c.shape[0], c.shape[1]
-    size = samples if backend.block_elements > 2**20 else 1024
-    blocks = blocks_of(samples, size)
+    blocks = backend.blocks(samples)
     streams = backend.streams(rng, len(blocks), "gram")
     for width, weight, bias in zip(widths.tolist(), sigma_w.tolist(), sigma_b.tolist(), strict=True):
         next_c, counts = [], []
@@ -69,15 +68,16 @@ def run_gram_chain(
         yield c, xp.concat(counts)
 
 
-def pair_of(xp: Any, c: Any, counts: Any, j: int = 1) -> tuple[Any, Any, Any]:
-    """ln sin² of the angle between input 0 and input j, and which pairs died or are parallel; shapes (N,)."""
+def pair_of(xp: Any, c: Any, counts: Any, j: int = 1) -> tuple[Any, Any, Any, Any]:
+    """ln sin² of the angle between inputs 0 and j; which pairs died, are parallel, are too close to tell; each (N,)."""
     base, other = c[:, 0, 0], c[:, j, :]
     length = xp.sqrt(xp.vecdot(other, other))
     across = xp.sqrt(xp.vecdot(other[:, 1:], other[:, 1:]))
     dead = (base == 0) | (length == 0)
-    parallel = ~dead & ((counts[:, j] == 1) | (across <= SMALLEST_SIN * length))
-    ratio = xp.where(dead | parallel, xp.ones_like(across), across / xp.where(length > 0, length, 1.0))
-    return xp.clip(2 * xp.log(ratio), None, 0.0), dead, parallel
+    parallel = ~dead & (counts[:, j] == 1)
+    lost = ~dead & ~parallel & (across <= SMALLEST_SIN * length)
+    ratio = xp.where(dead | parallel | lost, xp.ones_like(across), across / xp.where(length > 0, length, 1.0))
+    return xp.clip(2 * xp.log(ratio), None, 0.0), dead, parallel, lost
 
 
 def sample_gram(
@@ -131,7 +131,7 @@ def sample_gram(
     layers = check_widths(widths)
     n_samples = check_integer("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(inputs)
-    x = np.asarray(backend.numpy(inputs) if hasattr(inputs, "detach") else inputs, dtype=float)
+    x = np.asarray(to_numpy(inputs), dtype=float)
     if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
         raise DomainError(
             f"inputs has shape {x.shape}" + (" and holds NaN or infinite numbers." if x.ndim == 2 and x.size else "."),
@@ -149,6 +149,8 @@ def sample_gram(
         sigma_w = function.he_sigma_w
     weights = check_sigmas("sigma_w", sigma_w, len(layers), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(layers))
+    if isinstance(function, TwoSlope):
+        check_scale(weights, biases, function.second_moment)
     k = len(x)
     require_memory(2 * n_samples * k * k + 4 * k * int(layers.max()), memory_budget, f"{n_samples} Gram matrices")
     start = backend.array(coordinates(np, x[None]) / np.sqrt(x.shape[1]))

@@ -22,6 +22,7 @@ from scipy.special import ndtr, ndtri
 
 from ..result import FloatArray, IntArray
 from .one_layer import Angles, Layer, Rule
+from .small_angle import small_angle_cumulants
 from .uniform import Grid, log_sin2_of, log_tan2, quantile, step_functional
 
 CELLS_PER_SIGMA = 1.4
@@ -39,6 +40,7 @@ class LayerSummary:
     """What is kept of each layer l = 1..L; arrays of shape (L,). Moments and median are conditional on survival.
 
     `mean_error`, `var_error`: the expected errors of all layers so far, added up as if each reached the end in full.
+    `at_bottom`: the share of the law on the lowest nodes, which should have fallen further.
     """
 
     mean: FloatArray
@@ -51,25 +53,31 @@ class LayerSummary:
     orthogonal: FloatArray
     mean_error: FloatArray
     var_error: FloatArray
+    at_bottom: FloatArray
 
 
 def fitting_grid(start: Angles, widths: IntArray) -> Grid:
     """The grid that holds the law from layer 1 to layer L.
 
-    The infinite-width drift lowers ln sin² by at most 2 ln(1 + L sin θ₀/(3π)), finite width by at most 2.8 t with
-    fluctuations of variance at most 11.2 t, t = Σ1/n; eight standard deviations are kept. An obtuse angle is nearly
-    right after one layer, and counts as right.
+    Its lower end is below the infinite-width path, by the drift of finite width, largest as θ → 0 where its cumulants
+    are known, and by eight standard deviations; all but the standard deviations with 5 % to spare. An obtuse angle is
+    nearly right after one layer, and counts as right.
     """
     obtuse = start.theta > np.pi / 2
     log_sin2 = np.where(obtuse & np.isfinite(start.log_sin2), 0.0, start.log_sin2)
     sin = np.where(obtuse, 1.0, np.sin(start.theta))
-    t, narrowest = float(np.sum(1 / widths)), float(widths.min())
-    reach = 8 * np.sqrt(11.2 * t + 8 / narrowest) + 1
+    drift = var = 0.0
+    for n, count in zip(*np.unique(widths, return_counts=True), strict=True):
+        if n > 1:
+            kappa = small_angle_cumulants(int(n))
+            drift, var = drift - 1.05 * count * kappa[0], var + 1.05 * count * kappa[1]
+    reach = 8 * np.sqrt(var) + 3
     finite = np.isfinite(log_sin2)
-    lowest = np.min(log_sin2[finite] - 2 * np.log1p(len(widths) * sin[finite] / (3 * np.pi)), initial=0.0)
+    path = 2.1 * np.log1p(len(widths) * sin[finite] / (3 * np.pi))
+    lowest = np.min(log_sin2[finite] - path, initial=0.0)
     highest = float(np.max(log_sin2[finite], initial=-np.inf))
     top = min(_TOP, highest + reach + 2) if -np.inf < highest < -reach else _TOP
-    bottom = lowest - 2.8 * t - reach
+    bottom = lowest - drift - reach
     finest = np.sqrt(8 / float(widths.max())) / CELLS_PER_SIGMA
     spacing = max(min(finest, _COARSEST), (top - bottom) / _MAX_NODES)
     return Grid(bottom, spacing, max(8, int(np.ceil((top - bottom) / spacing)) + 1))
@@ -83,7 +91,12 @@ def angles_on(grid: Grid) -> Angles:
 
 
 def propagate(
-    start: Angles, weight: FloatArray, widths: IntArray, layer: Layer, threshold: float
+    start: Angles,
+    weight: FloatArray,
+    widths: IntArray,
+    layer: Layer,
+    threshold: float,
+    first_layer: Layer | None = None,
 ) -> tuple[Grid, FloatArray, LayerSummary]:
     """Take a mixture of starting angles through all layers.
 
@@ -99,6 +112,8 @@ def propagate(
         The one-layer law.
     threshold : float
         Where P(ln sin² ≥ threshold, alive) is recorded.
+    first_layer : Layer, optional
+        Another law for the first layer.
 
     Returns
     -------
@@ -121,7 +136,7 @@ def propagate(
         sums = np.empty((last - first, 4))
         for i, n in enumerate(widths[first:last].tolist()):
             if first + i == 0:
-                rule = layer(start, n, grid.spacing)
+                rule = (first_layer or layer)(start, n, grid.spacing)
                 matrix, per_source, source = _operator(grid, rule, force_dense=True), _per_source(rule), weight
             else:
                 if n not in operators:
@@ -205,7 +220,8 @@ def _reporter(
                 tail = ndtr(score - skew * (near**2 - 1) / 6)
                 above = np.where(narrow, survival * tail, above)
         median = np.where(survival > 0, median, np.nan)
-        return mean, std, median, survival, above, sums[:, 0], sums[:, 1], states[:, -1], sums[:, 2], sums[:, 3]
+        bottom = np.abs(law[:, :3].sum(axis=1))
+        return mean, std, median, survival, above, sums[:, 0], sums[:, 1], states[:, -1], sums[:, 2], sums[:, 3], bottom
 
     return report
 

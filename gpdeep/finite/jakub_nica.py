@@ -16,8 +16,8 @@ n = 64. The density uses the papers' 8n/(n+5)².)
 *Density* (2302.09712, Approximation 2): a Gaussian kernel with the small-angle mean and variance, the first layer with
 μ and σ².
 
-Both are right to O(1/n); the drift and variance are wrong at O(1/n²) with constants near 50: ρ(n) = 2/n + 100/n²
-instead of 2/n + 8/n². They are here for comparison; `method="grid"` is the one to use.
+Both are right to O(1/n) and wrong at O(1/n²) with large constants: ρ(n) = 2/n + 100/n² instead of 2/n + 8/n², variance
+8/n - 80/n² instead of 8/n + 32/n². They are here for comparison; `method="grid"` is the one to use.
 
 Evaluation: X = O(θ⁴) and Y, q = O(θ²) are differences of numbers of order one. In the moving frame the same terms are
 X/q² = (4 - c₁)/4 and Y/q = (8(J₂₂+1) + 8X/q² - V₁)/16 with c₁, V₁ the coefficients of 1/n of the exact mean and
@@ -39,12 +39,9 @@ from ..result import FloatArray
 from .checks import check_integer, check_width, check_widths
 from .cumulants import check_open_angles
 from .events import EventProbabilities
-from .one_layer import Angles, Rule
+from .one_layer import Angles, Rule, normal_rule
 from .tables import interpolation_matrix, load_table
 from .uniform import log_tan2
-
-_T = np.linspace(-8.0, 8.0, 65)
-_GAUSS = np.exp(-(_T**2) / 2) / np.exp(-(_T**2) / 2).sum()
 
 
 def jakub_nica_step(theta: ArrayLike, n: int) -> tuple[FloatArray, FloatArray]:
@@ -94,15 +91,17 @@ def rho(n: int) -> float:
     return float(np.log((n + 5) / (n - 1)) - 10 * n / (n + 5) ** 2 + 6 * n / (n - 1) ** 2)
 
 
-def jakub_nica_recursion(widths: Any, theta0: float = np.pi / 2, *, legacy_input_step: int | None = None) -> FloatArray:
-    """The papers' prediction of ln sin²θ_l for each layer, shape (L,).
+def jakub_nica_recursion(
+    widths: Any, theta0: ArrayLike = np.pi / 2, *, legacy_input_step: int | None = None
+) -> FloatArray:
+    """The papers' prediction of ln sin²θ_l for each layer, shape (L, *theta0.shape).
 
     Parameters
     ----------
     widths : sequence of int, shape (L,)
         Hidden widths, each at least 2.
-    theta0 : float
-        Initial angle in (0, π].
+    theta0 : float or array_like
+        Initial angles in (0, π].
     legacy_input_step : int, optional
         Apply one more step with this width first. The authors' training notebook does so with the input dimension,
         that is, a ReLU layer that the network does not have; give it only to reproduce their figure.
@@ -120,34 +119,32 @@ def jakub_nica_recursion(widths: Any, theta0: float = np.pi / 2, *, legacy_input
     layers = [check_width(n, minimum=2) for n in check_widths(widths).tolist()]
     if legacy_input_step is not None:
         layers = [check_integer("legacy_input_step", legacy_input_step, 2, 10**6), *layers]
-    theta, path = float(check_open_angles(theta0)), []
-    x = 2 * float(np.log(np.sin(theta)))
+    theta, path = check_open_angles(theta0), []
+    x = 2 * np.log(np.sin(theta))
     for n in layers:
-        if theta > 1e-100:
-            x = min(float(jakub_nica_step(theta, n)[0]), 0.0)
-        else:
-            x -= rho(n)
-        theta = float(np.arcsin(np.exp(x / 2))) or 1e-300
+        mu, _ = jakub_nica_step(np.maximum(theta, 1e-100), n)
+        x = np.minimum(np.where(theta > 1e-100, mu, x - rho(n)), 0.0)
+        theta = np.maximum(np.arcsin(np.exp(x / 2)), 1e-300)
         path.append(x)
     return np.array(path[legacy_input_step is not None :])
 
 
-def density_layer(first: list[bool]) -> Any:
-    """The layer of Approximation 2 for `gpdeep.finite.grid.propagate`: full μ, σ² once, then the small-angle kernel."""
+def density_first_layer(angles: Angles, n: int, spacing: float) -> Rule:
+    """The first layer of Approximation 2: a normal law with μ and σ²."""
+    theta = np.maximum(angles.theta, 1e-100)
+    mu, sigma2 = jakub_nica_step(theta, n)
+    return _normal_layer(mu - 2 * np.log(np.sin(theta)) + angles.log_sin2, np.sqrt(sigma2))
 
-    def layer(angles: Angles, n: int, spacing: float) -> Rule:
-        if first:
-            first.clear()
-            mu, sigma2 = jakub_nica_step(np.maximum(angles.theta, 1e-100), n)
-            mu = mu - 2 * np.log(np.sin(np.maximum(angles.theta, 1e-100))) + angles.log_sin2
-            sigma = np.sqrt(sigma2)
-        else:
-            mu = angles.log_sin2 - 2 / (3 * np.pi) * angles.theta - rho(n)
-            sigma = np.full_like(mu, np.sqrt(8 * n) / (n + 5))
-        x = np.minimum(mu[:, None] + sigma[:, None] * _T, -1e-5)
-        nothing = np.zeros_like(mu)
-        weight = np.broadcast_to(_GAUSS, x.shape)
-        events = EventProbabilities(nothing, nothing, nothing)
-        return Rule(log_tan2(x), weight, events, np.stack([nothing, nothing]))
 
-    return layer
+def density_layer(angles: Angles, n: int, spacing: float) -> Rule:
+    """The later layers of Approximation 2: the small-angle mean and variance."""
+    mu = angles.log_sin2 - 2 / (3 * np.pi) * angles.theta - rho(n)
+    return _normal_layer(mu, np.full_like(mu, np.sqrt(8 * n) / (n + 5)))
+
+
+def _normal_layer(mu: FloatArray, sigma: FloatArray) -> Rule:
+    """A normal law of ln sin², cut at 0."""
+    x, weight = normal_rule(mu, sigma)
+    nothing = np.zeros_like(mu)
+    events = EventProbabilities(nothing, nothing, nothing)
+    return Rule(log_tan2(np.minimum(x, -1e-5)), weight, events, np.stack([nothing, nothing]))

@@ -6,7 +6,7 @@ r"""The law of the angle between two inputs through a ReLU network: one question
 |--------------------|--------------------------|------------------------------------|------------------------------|
 | grid               | the whole law            | estimate: ≤ 0.3 % mean, 0.7 % std  | ReLU, any widths             |
 | chain              | the whole law, sampled   | standard error                     | two slopes, bias, any widths |
-| closure            | mean, standard deviation | mean 0.02 at n ≥ 64; std 2-7 % low | ReLU, widths ≥ 32            |
+| closure            | mean, standard deviation | mean 0.03 at n ≥ 64; std 2-7 % low | ReLU, widths ≥ 32            |
 | diffusion          | the law, leading order   | O(1/n), O(θ)                       | ReLU, widths ≥ 64            |
 | jakub-nica         | one number a layer       | O(1/n²), large constants           | reproduction                 |
 | jakub-nica-density | Gaussian-kernel density  | O(1/n²), large constants           | reproduction                 |
@@ -27,6 +27,7 @@ from scipy.special import ndtr, ndtri
 
 from ..errors import DomainError
 from ..result import FloatArray, IntArray, Result
+from .checks import check_integer, check_real
 from .uniform import Grid, log_sin2_of, log_tan2, quantile, step_functional
 
 
@@ -54,6 +55,11 @@ class LawError:
     mean: float
     std: float
 
+    def __str__(self) -> str:
+        if self.kind == "none":
+            return "error not estimated"
+        return f"error of mean {self.mean:.2g}, of std {self.std:.2g} ({self.kind.replace('_', ' ')})"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AngleLaw(Result):
@@ -73,7 +79,7 @@ class AngleLaw(Result):
     survival : ndarray, shape (L,)
         P(both inputs alive and not collapsed after layers 1..l).
     dead, collapsed : ndarray, shape (L,)
-        P(an input died, P(the pair became parallel) in layers 1..l; with survival they sum to one.
+        P(an input died) and P(the pair became parallel) in layers 1..l; with survival they sum to one.
     orthogonal : ndarray, shape (L,)
         P(alive and exactly orthogonal after layer l).
     threshold : float
@@ -109,15 +115,15 @@ class AngleLaw(Result):
     seed: int | None = None
 
     def quantile(self, probability: float) -> float:
-        """The quantile of ln sin²θ_L given survival, 0 < probability < 1; NaN where the method gives no law."""
-        if not 0 < probability < 1:
-            raise DomainError(
-                f"probability is {probability!r}.",
-                "It was given in percent, or is an endpoint.",
-                "Give a number strictly between 0 and 1.",
-            )
-        if self.mass.size == 0:
-            return float(self.mean[-1] + self.std[-1] * ndtri(probability))
+        """The quantile of ln sin²θ_L given survival, 0 < probability < 1.
+
+        Closure gives a normal law cut at 0; NaN where the method gives one number a layer.
+        """
+        probability = check_real("probability", probability, 0.0, 1.0)
+        if self.mass.size == 0:  # two moments: a normal law, cut at 0
+            return min(float(self.mean[-1] + self.std[-1] * ndtri(probability)), 0.0)
+        if np.isnan(self.mass).any():
+            return float("nan")
         grid = self._grid()
         if grid is None:
             rank = min(int(np.searchsorted(np.cumsum(self.mass), probability)), self.mass.size - 1)
@@ -126,23 +132,38 @@ class AngleLaw(Result):
 
     def cdf(self, x: float) -> float:
         """P(ln sin²θ_L ≤ x) given survival."""
+        x = check_real("x", x, -1e300, 1e300)
         y = float(log_tan2(np.array(min(x, 0.0))))
         if self.mass.size == 0:
-            return float(ndtr((x - self.mean[-1]) / self.std[-1]))
+            return 1.0 if x >= 0 else float(ndtr((x - self.mean[-1]) / self.std[-1]))
         grid = self._grid()
         if grid is None:
             return float(self.mass[self.log_tan2 <= y].sum())
         return float(np.clip(step_functional(grid, y) @ self.mass, 0.0, 1.0))
 
     def density(self, points: int = 200) -> tuple[FloatArray, FloatArray]:
-        """Values of x between the 0.05 % and 99.95 % quantiles, and the density there (without the atom at 0)."""
-        x = np.linspace(self.quantile(5e-4), min(self.quantile(0.9995), -1e-9), points + 1)
-        cumulative = np.array([self.cdf(float(value)) for value in x])
+        """Values of x between the 0.05 % and 99.95 % quantiles, and the density there (without the atom at 0).
+
+        Raises
+        ------
+        DomainError
+            There is no density: no pair survives, all mass is at 0, or the method gives one number a layer.
+        """
+        points = check_integer("points", points, 2, 10**5)
+        low, high = self.quantile(5e-4), min(self.quantile(0.9995), -1e-9)
+        if not low < high:
+            raise DomainError(
+                f"The law of method '{self.method}' runs from {low:.3g} to {high:.3g}.",
+                "No pair survives, all pairs are exactly orthogonal, or the method gives one number a layer.",
+                "Look at survival, orthogonal and median instead.",
+            )
+        x = np.linspace(low, high, points + 1)
+        cumulative = np.maximum.accumulate([self.cdf(float(value)) for value in x])
         return (x[1:] + x[:-1]) / 2, np.diff(cumulative) / np.diff(x)
 
     def _grid(self) -> Grid | None:
-        """The uniform grid on which the law is given, or None for a sample."""
-        if self.n_samples is not None:
+        """The uniform grid on which the law is given, or None for a sample and for atoms."""
+        if self.method not in (Method.GRID, Method.DIFFUSION, Method.JAKUB_NICA_DENSITY):
             return None
         size = len(self.log_tan2) - 1
         spacing = float(self.log_tan2[size - 1] - self.log_tan2[0]) / (size - 1)

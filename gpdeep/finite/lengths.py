@@ -9,13 +9,12 @@ Backward. Let δ^l be the gradient of one network output a·h^{L+1}, |a| fixed, 
 below, W^{l+1}ᵀδ^{l+1} is an isotropic Gaussian vector of variance σ_w²|δ^{l+1}|²/n_l: across the direction of φ^l
 because the weights there are independent of the forward pass; along it because the entries of δ^{l+1} have independent
 signs, which turn the half-normal pre-activations back into normal ones. The mask of layer l keeps k ~ Bin(n_l, 1/2) of
-its entries. Hence, for J = L..l,
+its entries. Hence, for l = L..1,
 
     ln|δ^l|² - ln|a|² = Σ_{j≥l} [ ln(σ_w²/2) + ln((2/n_j) χ²_{k_j}) ],
 
 the same terms as forward, summed from the output end, and independent of the lengths before layer l: the gradient of a
-weight matrix,
-|∂/∂W^l|_F² = |δ^l|²|φ^{l-1}|², has one and the same law for all layers up to a factor.
+weight matrix, |∂/∂W^l|_F² = |δ^l|²|φ^{l-1}|², has one and the same law for all layers up to a factor.
 
 Given that the input is alive every k is at least 1. Without that condition E[χ²-factor] = 1 and E[(·)²] = 1 + 5/n.
 
@@ -32,10 +31,9 @@ from typing import Any
 import numpy as np
 from scipy.special import loggamma, psi, zeta
 
-from ..errors import DomainError
 from ..result import FloatArray, IntArray, Result
 from .binomial import active_counts
-from .checks import check_widths
+from .checks import check_integer, check_sigmas, check_widths
 
 _FREQUENCIES = 512
 _COUNTS_PER_SIGMA = 8
@@ -72,10 +70,11 @@ class LengthLaw(Result):
         One inverse Fourier transform of the product of the layers' characteristic functions
         (4/n)^{it} E_k[Γ(k/2 + it)/Γ(k/2)].
         """
+        points = check_integer("points", points, 2, 10**5)
         end = 0 if self.backward else -1
         mean, std = float(self.mean[end]), float(self.std[end])
         half = 12 * std
-        t = np.pi / half * np.arange(min(points, 4096) // 2, dtype=float)
+        t = np.pi / half * np.arange(_FREQUENCIES, dtype=float)
         phi = np.exp(1j * t * (self.log_gain.sum() - mean))
         for n, count in zip(*np.unique(self.widths, return_counts=True), strict=True):
             phi *= _characteristic_function(int(n), t) ** int(count)
@@ -165,13 +164,7 @@ def gradient_law(widths: Any, *, sigma_w: float | tuple[float, ...] | None = Non
 
 def _law(widths: Any, sigma_w: float | tuple[float, ...] | None, backward: bool) -> LengthLaw:
     layers = check_widths(widths)
-    sigma = np.broadcast_to(np.asarray(np.sqrt(2.0) if sigma_w is None else sigma_w, float), layers.shape)
-    if not (np.isfinite(sigma) & (sigma > 0)).all():
-        raise DomainError(
-            f"sigma_w is {sigma_w!r}.",
-            "A standard deviation is zero, negative, NaN or infinite; lengths would be zero or meaningless.",
-            "Give positive numbers; √2 keeps the mean square in a ReLU network.",
-        )
+    sigma = check_sigmas("sigma_w", np.sqrt(2.0) if sigma_w is None else sigma_w, len(layers), positive=True)
     cumulant = {n: log_chi2_cumulants(n) for n in np.unique(layers).tolist()}
     mean, var, lost = np.array([cumulant[n] for n in layers.tolist()]).T
     gain = 2 * np.log(sigma) - np.log(2)

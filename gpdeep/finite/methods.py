@@ -12,16 +12,18 @@ from ..activations import TwoSlope, activation
 from ..errors import DomainError, ValidityWarning
 from ..gaussian import iterate_angle_map
 from ..result import FloatArray, IntArray, Status, StatusCode
+from .backend import to_numpy
 from .chain import MEMORY_BUDGET
-from .checks import check_angles, check_sigmas, check_widths
+from .checks import check_angles, check_real, check_scale, check_sigmas, check_widths
 from .closure import closure_path
 from .diffusion import diffusion_layer
 from .grid import LayerSummary, propagate
-from .jakub_nica import density_layer, jakub_nica_recursion
+from .jakub_nica import density_first_layer, density_layer, jakub_nica_recursion
 from .law import AngleLaw, LawError, Method
 from .lengths import length_law
 from .one_layer import Angles, Layer, relu_layer
 from .sampled_law import Progress, sampled_law
+from .uniform import log_tan2
 
 GRID_FROM_WIDTH = 8
 """`auto` takes the grid from this width on, and the chain below, where sampling is cheap and has no model error."""
@@ -29,6 +31,9 @@ GRID_FROM_WIDTH = 8
 _SHAPE = 1e-3
 """What the shape of the one-layer law beyond its third cumulant may add to the error, in standard deviations: at most
 half of it was seen against samples of the exact chain, from width 24 on (tests/finite/test_grid_against_chain.py)."""
+
+_AT_BOTTOM = 1e-4
+"""The share of the law below the grid at which the answer says that its lower tail is cut."""
 
 _KEPT = ("mean", "std", "median", "survival", "above", "dead", "collapsed", "orthogonal")
 _LEAST_WIDTH = {Method.CLOSURE: 2, Method.JAKUB_NICA: 2, Method.JAKUB_NICA_DENSITY: 2}
@@ -104,15 +109,12 @@ def angle_law(
     >>> print(f"{law.mean[-1]:.2f} +- {law.std[-1]:.2f}, median {law.median[-1]:.2f}")
     -6.48 +- 1.92, median -6.34
     """
-    layers, angles, function = check_widths(widths), check_angles(_numpy(theta0)), activation(phi)
+    layers, angles, function = check_widths(widths), check_angles(to_numpy(theta0)), activation(phi)
     weights = check_sigmas("sigma_w", function.he_sigma_w if sigma_w is None else sigma_w, len(layers), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(layers))
-    if not np.isfinite(threshold):
-        raise DomainError(
-            f"threshold is {threshold!r}.",
-            "The threshold of ln sin² is NaN or infinite.",
-            "Give a finite number, such as -4.",
-        )
+    if biases.any():
+        check_scale(weights, biases, function.second_moment)
+    threshold = check_real("threshold", threshold, -1e300, 1e300)
     chosen = _choose(method, layers, function, bool(biases.any()))
     messages = _validity(chosen, layers)
     for message in messages:
@@ -147,21 +149,27 @@ def _propagated(
     method: Method, start: Angles, weight: FloatArray, widths: IntArray, threshold: float
 ) -> dict[str, Any]:
     """The methods that carry the whole law on a grid."""
-    layer: Layer = relu_layer
-    if method is not Method.GRID:
-        layer = diffusion_layer if method is Method.DIFFUSION else density_layer([True])
-    grid, state, summary = propagate(start, weight, widths, layer, threshold)
+    layers: dict[Method, tuple[Layer, Layer]] = {
+        Method.GRID: (relu_layer, relu_layer),
+        Method.DIFFUSION: (diffusion_layer, diffusion_layer),
+        Method.JAKUB_NICA_DENSITY: (density_first_layer, density_layer),
+    }
+    first, later = layers[method]
+    grid, state, summary = propagate(start, weight, widths, later, threshold, first_layer=first)
     alive = state.sum()
+    status = Status()
+    if not alive > 0:
+        status = Status(StatusCode.NOT_CONVERGED, ("No pair survives all layers: there are no moments there.",))
+    if np.nanmax(summary.at_bottom, initial=0.0) > _AT_BOTTOM:
+        message = f"A share {np.nanmax(summary.at_bottom):.1e} of the law fell below the grid: its lower tail is cut."
+        status = Status(StatusCode.NOT_CONVERGED, (message,))
     return {
+        "status": status,
         **{name: getattr(summary, name) for name in _KEPT},
         "error": _grid_error(summary) if method is Method.GRID else LawError("none", np.nan, np.nan),
         "log_tan2": np.append(grid.y, np.inf),
         "mass": state / alive if alive > 0 else np.full_like(state, np.nan),
     }
-
-
-def _numpy(values: Any) -> Any:
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
 
 
 def _choose(method: str, widths: IntArray, phi: TwoSlope, bias: bool) -> Method:
@@ -219,6 +227,7 @@ def _path(
     start, weight = Angles(start.theta[apart], start.log_sin2[apart]), weight[apart] / alive
     fields = dict.fromkeys(("std", "median", "dead", "collapsed", "orthogonal", "above"), unknown)
     fields["survival"] = certain * alive
+    atoms = {"log_tan2": np.zeros(0), "mass": np.zeros(0)}
     if method is Method.CLOSURE:
         fields["mean"], fields["std"], survival = closure_path(start, weight, widths)
         fields["median"], fields["survival"] = fields["mean"], survival * alive
@@ -230,8 +239,9 @@ def _path(
         fields["above"] = ((path >= threshold) @ weight) * alive
         fields["dead"] = fields["orthogonal"] = certain * 0
         fields["collapsed"] = certain - alive
+        order = np.argsort(path[-1])
+        atoms = {"log_tan2": log_tan2(path[-1][order]), "mass": weight[order]}
     else:
-        fields["mean"] = weight @ np.array([jakub_nica_recursion(widths, float(angle)) for angle in start.theta])
-    nothing = np.zeros(0)
+        fields["mean"] = jakub_nica_recursion(widths, start.theta) @ weight
     lengths = dict.fromkeys(("log_length2_mean", "log_length2_std"), unknown)
-    return {**fields, **lengths, "error": LawError("none", np.nan, np.nan), "log_tan2": nothing, "mass": nothing}
+    return {**fields, **lengths, **atoms, "error": LawError("none", np.nan, np.nan)}

@@ -6,7 +6,7 @@ way one layer is a set of nodes and weights for every angle, smooth in θ once t
 
     c(θ) = 2 ln sin(θ/2) - 4 ln cos(θ/2) = ln sin²θ - 2 ln 2 - 6 ln cos(θ/2)
 
-is taken off, which tends to 2 ln θ as θ → 0 (the law only shifts) and carries the growth of tan²θ' as θ → π.
+is taken off, which tends to 2 ln(θ/2) as θ → 0 (the law only shifts) and carries the growth of tan²θ' as θ → π.
 """
 
 from __future__ import annotations
@@ -53,6 +53,14 @@ class Rule:
     weight: FloatArray
     event: EventProbabilities
     errors: FloatArray
+
+
+def normal_rule(mean: FloatArray, sigma: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of N(mean, sigma²), both of shape (J, 65)."""
+    nodes = np.linspace(-8.0, 8.0, 65)
+    weight = np.exp(-(nodes**2) / 2)
+    y = mean[:, None] + np.broadcast_to(sigma, mean.shape)[:, None] * nodes
+    return y, np.broadcast_to(weight / weight.sum(), y.shape)
 
 
 class Layer(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..result import FloatArray, IntArray, Status, StatusCode
 from .backend import Backend, require_memory
 from .chain import pair_frame, run_chain
 from .checks import check_integer
-from .gram import pair_of, run_gram_chain
+from .gram import SMALLEST_SIN, pair_of, run_gram_chain
 from .law import LawError
 from .uniform import log_tan2
 
@@ -42,17 +43,18 @@ def sampled_law(
     )
     columns: list[tuple[float, ...]] = []
     x = np.zeros(0)
-    for layer, (log_sin2, length, dead, collapsed, orthogonal) in enumerate(layers, start=1):
-        alive = ~(dead | collapsed)
-        x = np.sort(log_sin2[alive])
-        length = length[alive]
+    lost = 0
+    for layer, sample in enumerate(layers, start=1):
+        alive, lost = ~(sample.dead | sample.collapsed), sample.lost
+        x = np.sort(sample.log_sin2[alive])
+        length = sample.log_length2[alive]
         columns.append(
             (
                 *((x.mean(), x.std(), float(np.median(x))) if x.size else (np.nan,) * 3),
                 alive.mean(),
-                dead.mean(),
-                collapsed.mean(),
-                orthogonal.mean(),
+                sample.dead.mean(),
+                sample.collapsed.mean(),
+                sample.orthogonal.mean(),
                 (x >= threshold).sum() / n_samples,
                 *((length.mean(), length.std()) if x.size else (np.nan,) * 2),
             )
@@ -63,6 +65,11 @@ def sampled_law(
     if x.size < 2:
         message = f"{x.size} of {n_samples} sampled pairs survived all layers: too few for moments there."
         status = Status(StatusCode.NOT_CONVERGED, (message,))
+    if lost:
+        message = (
+            f"With biases angles below {SMALLEST_SIN:g} cannot be followed; {lost} of {n_samples} pairs reached that"
+        )
+        status &= Status(StatusCode.OUTSIDE_VALIDITY, (f"{message}, and count as collapsed.",))
     table = np.array(columns).T
     return {
         **dict(zip(_NAMES + _LENGTHS, table, strict=True)),
@@ -75,7 +82,16 @@ def sampled_law(
     }
 
 
-Layer = tuple[Any, Any, Any, Any, Any]  # ln sin², ln length² of the base, dead, collapsed, orthogonal; numpy, (N,)
+@dataclass(frozen=True)
+class LayerSample:
+    """N sampled pairs after a layer, arrays of shape (N,), and how many are too close to be told from parallel."""
+
+    log_sin2: FloatArray
+    log_length2: FloatArray
+    dead: Any
+    collapsed: Any
+    orthogonal: Any
+    lost: int
 
 
 def _without_bias(
@@ -87,17 +103,18 @@ def _without_bias(
     n_samples: int,
     rng: Any,
     backend: Backend,
-) -> Iterator[Layer]:
+) -> Iterator[LayerSample]:
     """The moving-frame chain, exact at any angle."""
     gain = np.cumsum(2 * np.log(sigma_w / phi.he_sigma_w))
     frame = pair_frame(theta0, n_samples, rng, backend)
     for layer, state in enumerate(run_chain(frame, widths, phi, rng, backend)):
-        yield (
+        yield LayerSample(
             backend.numpy(state.log_sin2)[:, 0],
             backend.numpy(state.log_length2)[:, 0] + gain[layer],
             backend.numpy(state.dead)[:, 0],
             backend.numpy(state.collapsed)[:, 0],
             backend.numpy(state.orthogonal)[:, 0],
+            0,
         )
 
 
@@ -110,7 +127,7 @@ def _with_bias(
     n_samples: int,
     rng: Any,
     backend: Backend,
-) -> Iterator[Layer]:
+) -> Iterator[LayerSample]:
     """The Gram chain: with biases lengths matter, and no event is absorbing, but it counts once it has happened."""
     xp = backend.xp
     frame = pair_frame(theta0, n_samples, rng, backend)
@@ -118,14 +135,17 @@ def _with_bias(
     start = xp.stack(
         [xp.concat([zero + 1, zero], axis=1), xp.concat([frame.cos, xp.exp(frame.log_sin)], axis=1)], axis=1
     )
-    dead = collapsed = np.zeros(n_samples, dtype=bool)
+    dead = collapsed = lost = np.zeros(n_samples, dtype=bool)
     for c, counts in run_gram_chain(start, widths, phi, sigma_w, sigma_b, rng, backend):
-        log_sin2, died, parallel = pair_of(xp, c, counts)
+        log_sin2, died, parallel, close = pair_of(xp, c, counts)
         dead = dead | (backend.numpy(died) & ~collapsed)
-        collapsed = collapsed | (backend.numpy(parallel) & ~dead)
+        lost = lost | backend.numpy(close)
+        collapsed = collapsed | ((backend.numpy(parallel) | lost) & ~dead)
         base = xp.where(c[:, 0, 0] > 0, c[:, 0, 0], xp.ones_like(c[:, 0, 0]))
         orthogonal = backend.numpy((c[:, 1, 0] == 0) & ~died) & ~(dead | collapsed)
-        yield backend.numpy(log_sin2), backend.numpy(2 * xp.log(base)), dead, collapsed, orthogonal
+        yield LayerSample(
+            backend.numpy(log_sin2), backend.numpy(2 * xp.log(base)), dead, collapsed, orthogonal, int(lost.sum())
+        )
 
 
 def _standard_error(x: FloatArray) -> LawError:

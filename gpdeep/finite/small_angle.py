@@ -10,8 +10,8 @@ and are excluded. With digamma ψ and its derivatives,
     κ₂ = E[ψ'((k-1)/2) + ψ'(k/2)] + Var d(k)
     κ₃ = E[ψ''((k-1)/2) - ψ''(k/2)] + 3 Cov(d(k), ψ'((k-1)/2) + ψ'(k/2)) + κ₃(d(k)).
 
-Using this law at θ > 0 is wrong by at most nθ/π in total variation: the probability that a neuron lies in one of the
-two wedges of angle θ where exactly one input is active.
+Used at θ > 0 it is off by about nθ/π in total variation at most, the probability that a neuron lies in one of the two
+wedges of angle θ where exactly one input is active, and by O(θ²) because the two lengths differ.
 
 Assumptions: ReLU, no bias, Gaussian weights. Derived here; the drift is -2/n (1 + 4/n + 20/n² + ...).
 """

@@ -68,7 +68,9 @@ def angle_path(theta0: float | ArrayLike, depth: int, kink: float = 1.0) -> Any:
     MemoryBudgetError
         The path would take more than 2 GiB.
 
-    Notes ----- Exact up to rounding: relative error 1e-14 at 10,000 layers. Cost and conditioning:
+    Notes
+    -----
+    Exact up to rounding: relative error 1e-14 at 10,000 layers. Cost and conditioning:
     `gpdeep.gaussian.iterate_angle_map`.
 
     References
@@ -196,7 +198,9 @@ def infinite_degeneracy_depth(theta0: float = math.pi / 2, threshold: float = -4
         l* is beyond 10^12, or there is no end to it because the kink is 0 (or below 1e-4, where it would take more than
         two million layers to get to small angles); an argument is out of range.
 
-    Notes ----- Layer by layer down to θ = 0.05, then by Abel's coordinate: l* = m + ⌊F(θ*) - F(θ_m)⌋, sin² θ* =
+    Notes
+    -----
+    Layer by layer down to θ = 0.05, then by Abel's coordinate: l* = m + ⌊F(θ*) - F(θ_m)⌋, sin² θ* =
     e^{x*}. The two agree to 5e-8 layers, rounding to |x*| l* 1e-16, so a count could differ by one only where ln sin²
     θ_{l*} meets the threshold that closely. To leading order l* = (3π/r) e^{-x*/2}.
 

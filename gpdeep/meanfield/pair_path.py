@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..activations import TwoSlope
-from ..gaussian import log_sin2_next, one_minus_cos_next
+from ..gaussian import iterate_angle_map, log_sin2_next, one_minus_cos_next
 from ..result import FloatArray
 
 
@@ -44,6 +44,10 @@ def pair_path(
     ([1.24685, 1.054421], [2.0, 2.0])
     """
     depth = len(sigma_w)
+    if not sigma_b.any():  # the angle map alone, in coordinates that reach any angle
+        angle, log_sin2 = iterate_angle_map(theta0, depth, phi.kink)
+        gain = np.where(np.arange(depth) == 0, 1.0, phi.second_moment)
+        return angle, log_sin2, np.asarray(np.exp(np.cumsum(np.log(sigma_w**2 * gain))))
     angle, log_sin2 = np.empty((depth, len(theta0))), np.empty((depth, len(theta0)))
     variances = np.empty(depth)
     mean_square, half = 1.0, np.sin(theta0 / 2)  # of the activations before; sin(θ/2) of their angle

@@ -162,7 +162,7 @@ def test_torch_module_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (2, ["depth", "784,4,10", "--sigma-b", "1", "--method", "grid"]),
         (2, ["depth", "no_such.py:make"]),
         (1, ["depth", "784,?x70,10"]),
-        (1, ["depth", "784,8,10", "--plot", "no/such/folder/x.png"]),
+        (2, ["depth", "784,8,10", "--plot", "no/such/folder/x.png"]),
         (1, ["depth", "784,4,10", "--samples", "900000000"]),
         (2, ["schema", "nothing"]),
         (2, ["cite", "nothing"]),

@@ -33,6 +33,7 @@ from scipy.special import expit
 from ...activations import activation
 from ..backend import Normal
 from ..frame import Frame, frame_step
+from ..one_layer import Angles
 from ..small_angle import small_angle_cdf, small_angle_cumulants
 
 WIDTHS = range(2, 25)
@@ -45,11 +46,6 @@ _ELEMENTS = 2**16  # neurons in one batch: the arrays stay in cache
 _GROUPS = 20
 
 Array = np.ndarray[Any, Any]
-
-
-def shift(theta: Any) -> Any:
-    """c(θ) = 2 ln sin(θ/2) - 4 ln cos(θ/2)."""
-    return 2 * np.log(np.sin(theta / 2)) - 4 * np.log(np.cos(theta / 2))
 
 
 def replay(drawn: Array) -> Normal:
@@ -76,7 +72,7 @@ def simulate(n: int, batches: int, rng: np.random.Generator) -> tuple[Array, Arr
             kept = ~(step.dead | step.collapsed | step.orthogonal)[:, 0]
             log_sin, cos = step.frame.log_sin[:, 0], np.where(kept, step.frame.cos[:, 0], 1.0)
             x = 2 * (log_sin - np.log(np.sin(theta)))
-            y = (2 * (log_sin - np.log(cos)) - shift(theta))[kept]
+            y = (2 * (log_sin - np.log(cos)) - Angles(theta, 2 * np.log(np.sin(theta))).shift)[kept]
             cell = np.clip((y - _EDGES[0]) / (_EDGES[1] - _EDGES[0]), 0, len(_EDGES) - 2)
             counts[i] += np.bincount(cell.astype(int), minlength=len(_EDGES) - 1)
             powers[i] += [np.sum(x[kept] ** power) for power in range(5)]
