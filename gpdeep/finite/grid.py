@@ -30,7 +30,9 @@ CELLS_PER_SIGMA = 1.4
 
 _COARSEST = 0.4
 _MAX_NODES = 4096
-_TOP = 12.0  # pairs closer to orthogonal than ln tan²θ = 12 count as ln tan²θ = 12: |Δ ln sin²| < 1e-5
+TOP = 12.0
+"""Pairs closer to orthogonal than ln tan²θ = 12 count as ln tan²θ = 12: |Δ ln sin²| < e^-12 = 6e-6."""
+
 _DENSE_NODES = 700
 _CHUNK_ELEMENTS = 2**20
 
@@ -76,7 +78,7 @@ def fitting_grid(start: Angles, widths: IntArray) -> Grid:
     path = 2.1 * np.log1p(len(widths) * sin[finite] / (3 * np.pi))
     lowest = np.min(log_sin2[finite] - path, initial=0.0)
     highest = float(np.max(log_sin2[finite], initial=-np.inf))
-    top = min(_TOP, highest + reach + 2) if -np.inf < highest < -reach else _TOP
+    top = min(TOP, highest + reach + 2) if -np.inf < highest < -reach else TOP
     bottom = lowest - drift - reach
     finest = np.sqrt(8 / float(widths.max())) / CELLS_PER_SIGMA
     spacing = max(min(finest, _COARSEST), (top - bottom) / _MAX_NODES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -17,7 +18,7 @@ from .chain import MEMORY_BUDGET
 from .checks import check_angles, check_real, check_scale, check_sigmas, check_widths
 from .closure import closure_path
 from .diffusion import diffusion_layer
-from .grid import LayerSummary, propagate
+from .grid import TOP, LayerSummary, propagate
 from .jakub_nica import density_first_layer, density_layer, jakub_nica_recursion
 from .law import AngleLaw, LawError, Method
 from .lengths import length_law
@@ -211,7 +212,7 @@ def _validity(method: Method, widths: IntArray) -> tuple[str, ...]:
 
 def _grid_error(summary: LayerSummary) -> LawError:
     """The layers' errors at the end; those of the mean may line up with ln sin² and move the spread as well."""
-    mean, std = float(summary.mean_error[-1]), float(summary.std[-1])
+    mean, std = float(summary.mean_error[-1]) + math.exp(-TOP), float(summary.std[-1])
     if not std > 0:
         return LawError("estimate", mean, np.nan)
     return LawError("estimate", mean + _SHAPE * std, float(summary.var_error[-1]) / (2 * std) + mean + _SHAPE * std)

@@ -114,7 +114,10 @@ def _matched(theta: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
         to_theta @ law.m, np.exp(to_theta @ np.log(law.a)), np.exp(to_theta @ np.log(law.b))
     ).rule()
     if obtuse.any():
-        y[obtuse], weight[obtuse] = _matched_obtuse(theta[obtuse], n)
+        beyond = _matched_obtuse(theta[obtuse], n)
+        extra = ((0, 0), (0, beyond[0].shape[1] - y.shape[1]))
+        y, weight = np.pad(y, extra), np.pad(weight, extra)
+        y[obtuse], weight[obtuse] = beyond
     return y, weight
 
 
@@ -132,13 +135,20 @@ def _match(theta: FloatArray, n: int) -> tuple[BetaPrimeLaw, FloatArray]:
 
 
 def _matched_obtuse(theta: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Rules relative to c(θ) beyond π/2; where no law of the family fits, the mean alone (|ln sin²θ'| < 0.03 there)."""
+    """Rules relative to c(θ) beyond π/2.
+
+    Where few neurons are common to both inputs no Beta-prime law has the right cumulants; there |ln sin²θ'| < 0.01 is
+    taken as log-normal, with the right mean and variance.
+    """
     mean, var, third = proper_cumulants(theta, n)
     log_sin2 = 2 * np.log(np.sin(theta))
     mean = np.minimum(mean + log_sin2, -1e-12)
     usable = var > 0
     law, residual = match_cumulants(mean, np.where(usable, var, 1.0), np.where(usable, third, 0.0))
-    y, weight = law.rule()
-    reached = usable & (residual < _UNREACHED)
-    y = np.where(reached[:, None], y, (mean - np.log(-np.expm1(mean)))[:, None])
+    spread = np.log1p(np.maximum(var, 0.0) / mean**2)
+    log_x, normal_weight = normal_rule(np.log(-mean) - spread / 2, np.sqrt(spread))
+    x = -np.exp(np.minimum(log_x, 3.0))
+    y, weight = (np.pad(part, ((0, 0), (0, log_x.shape[1] - part.shape[1]))) for part in law.rule())
+    reached = (usable & (residual < _UNREACHED))[:, None]
+    y, weight = np.where(reached, y, x - np.log(-np.expm1(x))), np.where(reached, weight, normal_weight)
     return y - Angles(theta, log_sin2).shift[:, None], weight
