@@ -26,7 +26,7 @@ from .errors import DomainError, InfeasibleError
 from .finite import AngleLaw, Method, angle_law
 from .finite.checks import MAX_WIDTH, check_angles, check_integer, check_real, check_sigmas
 from .meanfield.pair_path import pair_path
-from .result import SCHEMA_VERSION, FloatArray, Result, Status, render_table
+from .result import SCHEMA_VERSION, FloatArray, Result, Status, render_table, shown_layers
 
 DEFAULT_THRESHOLD = -4.0
 FIRST_WIDTH = 8
@@ -126,7 +126,6 @@ class DepthPrediction(Result):
     def __str__(self) -> str:
         """The table that ``gpdeep depth`` prints."""
         law, depth = self.law, self.degeneracy_depth
-        layers = sorted({1, 2, 5, *range(10, len(law.mean), max(10, len(law.mean) // 80 * 10)), len(law.mean)})
         rows = [
             [
                 str(layer),
@@ -137,8 +136,7 @@ class DepthPrediction(Result):
                 f"{law.survival[layer - 1]:.4f}",
                 f"{law.above[layer - 1]:.4f}",
             ]
-            for layer in layers
-            if layer <= len(law.mean)
+            for layer in shown_layers(len(law.mean))
         ]
         angle = self.initial_angle
         start = (

@@ -117,6 +117,12 @@ def render_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
+def shown_layers(depth: int) -> list[int]:
+    """The layers that a table of a network of `depth` layers shows: 1, 2, 5, every tenth (fewer if many), the last."""
+    step = max(10, depth // 80 * 10)
+    return sorted({layer for layer in (1, 2, 5, *range(10, depth, step), depth) if layer <= depth})
+
+
 def load(path: str | os.PathLike[str]) -> Any:
     """The result that `Result.save` wrote to `path`.
 

@@ -10,7 +10,7 @@ import pytest
 from gpdeep import DomainError, load
 from gpdeep import result as result_module
 from gpdeep.finite import angle_law
-from gpdeep.result import FloatArray, IntArray, Result, Status, StatusCode, render_table, write_atomically
+from gpdeep.result import FloatArray, IntArray, Result, Status, StatusCode, render_table, shown_layers, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,3 +103,12 @@ def test_table_keeps_long_notes_on_one_line() -> None:
     text = render_table("title", ["n", "x"], [["1", "2.0"]], ["note " * 80])
     assert text.splitlines()[0] == "title"
     assert text.splitlines()[-1].count("note") == 80
+
+
+def test_tables_show_the_first_layers_the_tenths_and_the_last() -> None:
+    assert shown_layers(1) == [1]
+    assert shown_layers(23) == [1, 2, 5, 10, 20, 23]
+    assert len(shown_layers(100_000)) < 90
+    law = angle_law([16] * 23)
+    assert str(law).count("\n") == 1 + 6 + 2
+    assert f"{law.mean[22]:.4f}" in str(law)

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..errors import DomainError
-from ..result import FloatArray, IntArray, Result
+from ..result import FloatArray, IntArray, Result, render_table, shown_layers
 from .checks import check_integer, check_real
 from .uniform import Grid, log_sin2_of, log_tan2, quantile, step_functional
 
@@ -113,6 +113,15 @@ class AngleLaw(Result):
     mass: FloatArray
     n_samples: int | None = None
     seed: int | None = None
+
+    def __str__(self) -> str:
+        """The law layer by layer, as a table."""
+        columns = ["layer", "mean ln sin²θ", "std", "median", "survival", f"P(≥ {self.threshold:g})"]
+        numbers = (self.mean, self.std, self.median, self.survival, self.above)
+        rows = [
+            [str(layer), *(f"{column[layer - 1]:.4f}" for column in numbers)] for layer in shown_layers(len(self.mean))
+        ]
+        return render_table(f"{self.phi}, method {self.method}", columns, rows, [f"{self.error}"])
 
     def quantile(self, probability: float) -> float:
         """The quantile of ln sin²θ_L given survival, 0 < probability < 1.

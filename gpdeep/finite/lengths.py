@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from scipy.special import loggamma, psi, zeta
 
-from ..result import FloatArray, IntArray, Result
+from ..result import FloatArray, IntArray, Result, render_table, shown_layers
 from .binomial import active_counts
 from .checks import check_integer, check_sigmas, check_widths
 
@@ -63,6 +63,17 @@ class LengthLaw(Result):
     survival: FloatArray
     log_gain: FloatArray
     backward: bool
+
+    def __str__(self) -> str:
+        """The law layer by layer, as a table."""
+        rows = [
+            [str(layer), *(f"{column[layer - 1]:.4f}" for column in (self.mean, self.std, self.survival))]
+            for layer in shown_layers(len(self.mean))
+        ]
+        name = "ln|δ|²" if self.backward else "ln length²"
+        return render_table(
+            "gradient" if self.backward else "length", ["layer", f"mean {name}", "std", "survival"], rows
+        )
 
     def density(self, points: int = 1024) -> tuple[FloatArray, FloatArray]:
         """The exact density of the total: values, shape (points,), and density there.
@@ -148,8 +159,26 @@ def length_law(widths: Any, *, sigma_w: float | tuple[float, ...] | None = None)
 def gradient_law(widths: Any, *, sigma_w: float | tuple[float, ...] | None = None) -> LengthLaw:
     r"""The law of ln|δ^l|², δ^l = gradient of a unit combination of outputs with respect to h^l, of a ReLU network.
 
-    Parameters, errors and cost as `length_law`; entry l-1 of the arrays belongs to hidden layer l, and sums the layers
-    l..L. Conditional on the input being alive.
+    Parameters
+    ----------
+    widths : sequence of int, shape (L,)
+        Hidden widths, 1 to 10^6.
+    sigma_w : float or tuple of float, shape (L,)
+        Standard deviation of weights times √fan-in, of all layers or of each; default √2.
+
+    Returns
+    -------
+    LengthLaw
+        Entry l-1 of its arrays belongs to hidden layer l and sums the layers l..L; given that the input is alive.
+
+    Raises
+    ------
+    DomainError
+        A width or σ_w is out of range.
+
+    References
+    ----------
+    Hanin & Nica (2018), arXiv 1812.05994; Hanin (2018), arXiv 1801.03744.
 
     Examples
     --------

@@ -69,6 +69,15 @@ def readout_cumulants(m: Any) -> tuple[float, float]:
     m : int
         Number of outputs, m ≥ 2 (one output makes all inputs parallel).
 
+    Returns
+    -------
+    mean, var : float
+
+    Raises
+    ------
+    DomainError
+        m is not an integer from 2 to 10^6.
+
     Examples
     --------
     >>> mean, var = readout_cumulants(10)

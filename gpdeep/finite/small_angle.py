@@ -98,6 +98,11 @@ def small_angle_cdf(n: int, r: ArrayLike) -> FloatArray:
     -------
     ndarray, the shape of `r`
 
+    Raises
+    ------
+    DomainError
+        n is not an integer from 2 to 10^6.
+
     Examples
     --------
     >>> round(float(small_angle_cdf(2, 0.0)), 12)  # P(χ²₁ < χ²₂) = 1/√2
@@ -114,6 +119,27 @@ def mean_inverse_stretch(n: int) -> float:
 
     The stretch itself has mean one for every k: sin θ is a martingale in this limit, although its typical value decays
     like exp(-Σ1/n).
+
+    Parameters
+    ----------
+    n : int
+        Width, n ≥ 3.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DomainError
+        n is not an integer from 3 to 10^6.
+
+    Examples
+    --------
+    Three neurons, all active: χ²₃ and χ²₂ give (3-1)/(3-2).
+
+    >>> mean_inverse_stretch(3)
+    2.0
     """
     k, weight, _ = active_counts(check_width(n, minimum=3), 3)
     return float(weight @ ((k - 1) / (k - 2)))
