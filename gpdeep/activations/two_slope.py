@@ -64,7 +64,7 @@ class TwoSlope:
     @property
     def he_sigma_w(self) -> float:
         """The standard deviation σ_w that keeps the variance from layer to layer: (E φ(Z)²)^(-1/2)."""
-        return 1 / math.sqrt(self.second_moment)
+        return math.sqrt(1 / self.second_moment)
 
     @property
     def kink(self) -> float:

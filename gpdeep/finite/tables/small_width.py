@@ -1,6 +1,6 @@
 r"""Compute ``small_width.npz``: the law of one layer of 2 to 24 neurons, by simulation with an exact anchor.
 
-    python -m gpdeep.finite.tables.small_width OUT.npz --samples 4e6 --jobs 2
+    python -m gpdeep.finite.tables.small_width OUT.npz --jobs 2
 
 For every width n and angle θ in `THETA` layers of n neurons are drawn; pairs that died, collapsed or became orthogonal
 are dropped (their probabilities are known exactly), and of the others are kept
@@ -141,7 +141,7 @@ def main() -> None:
     """Run the simulation and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--samples", type=float, default=4e6, help="at width 16; others get samples * 16 / width")
+    parser.add_argument("--samples", type=float, default=3e6, help="at width 16; others get samples * 16 / width")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
