@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import DomainError
 
 SCHEMA_VERSION = 1
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+# spelt out: numpy's NDArray is a different kind of alias from Python 3.12 on, which `_decode` could not look into
+FloatArray = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
+IntArray = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 
 R = TypeVar("R", bound="Result")
 

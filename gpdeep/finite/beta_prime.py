@@ -23,7 +23,7 @@ from ..result import FloatArray
 
 _T = np.linspace(-3.2, 3.2, 49)
 _TOLERANCE = 1e-9  # on cumulants in units of the standard deviation: far below the error of the cumulants themselves
-_ITERATIONS = 40
+_ITERATIONS = 15  # five to eight do where a law exists
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,18 @@ def match_cumulants(mean: FloatArray, var: FloatArray, third: FloatArray) -> tup
     target = np.stack([mean, var, third])
     residual = np.full_like(mean, np.inf)
     best = parameters.copy()
+    active = np.arange(len(mean))  # those not yet matched
     for _ in range(_ITERATIONS):
         values, jacobian = _cumulants(*parameters)
-        error = (values - target) / scale
+        error = (values - target[:, active]) / scale[:, active]
         size = np.abs(error).max(axis=0)
-        best = np.where(size < residual, parameters, best)
-        residual = np.minimum(size, residual)
-        if not (residual > _TOLERANCE).any():
+        better = size < residual[active]
+        best[:, active[better]], residual[active[better]] = parameters[:, better], size[better]
+        open_ = size > _TOLERANCE
+        if not open_.any():
             break
-        step = _solve(jacobian / scale[:, None], -error)
+        active, parameters = active[open_], parameters[:, open_]
+        step = _solve(jacobian[:, :, open_] / scale[:, None, active], -error[:, open_])
         step *= 1 / np.maximum(1.0, np.abs(step / np.array([[2.0], [1.0], [1.0]])).max(axis=0))
         parameters = np.clip(parameters + step, [[-1e4], [-5.0], [-5.0]], [[60.0], [30.0], [30.0]])
     return BetaPrimeLaw(best[0], np.exp(best[1]), np.exp(best[2])), residual

@@ -35,6 +35,7 @@ TOP = 12.0
 
 _DENSE_NODES = 700
 _CHUNK_ELEMENTS = 2**20
+_STARTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -138,17 +139,17 @@ def propagate(
         sums = np.empty((last - first, 4))
         for i, n in enumerate(widths[first:last].tolist()):
             if first + i == 0:
-                rule = (first_layer or layer)(start, n, grid.spacing)
-                matrix, per_source, source = _operator(grid, rule, force_dense=True), _per_source(rule), weight
+                state, added = _first_state(grid, start, weight, n, first_layer or layer)
+                running = running + added
             else:
                 if n not in operators:
                     if len(operators) * grid.size**2 > 2**26:
                         operators.clear()
                     rule = layer(nodes, n, grid.spacing)
                     operators[n] = _operator(grid, rule), _per_source(rule)
-                (matrix, per_source), source = operators[n], state
-            running = running + per_source @ source
-            state = matrix @ source
+                matrix, per_source = operators[n]
+                running = running + per_source @ state
+                state = matrix @ state
             states[i], sums[i] = state, running
         parts.append(report(states, sums))
     return grid, state, LayerSummary(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -166,14 +167,28 @@ def _per_source(rule: Rule) -> FloatArray:
     return np.stack([rule.event.dead, rule.event.collapsed, *rule.errors])
 
 
-def _operator(grid: Grid, rule: Rule, force_dense: bool = False) -> Any:
+def _first_state(grid: Grid, start: Angles, weight: FloatArray, n: int, layer: Layer) -> tuple[FloatArray, FloatArray]:
+    """The probabilities after the first layer, shape (J + 1,), and what it adds to the running sums, shape (4,)."""
+    state, added = np.zeros(grid.size + 1), np.zeros(4)
+    for first in range(0, len(weight), _STARTS_AT_ONCE):
+        block = slice(first, first + _STARTS_AT_ONCE)
+        rule = layer(Angles(start.theta[block], start.log_sin2[block]), n, grid.spacing)
+        index, shares = grid.share(rule.y)
+        shares *= rule.weight * (rule.event.proper * weight[block])[:, None]
+        state += np.bincount(index.ravel(), shares.ravel(), minlength=grid.size + 1)
+        state[-1] += rule.event.orthogonal @ weight[block]
+        added += _per_source(rule) @ weight[block]
+    return state, added
+
+
+def _operator(grid: Grid, rule: Rule) -> Any:
     """The matrix, shape (J + 1, sources), from source probabilities to those of the nodes and of orthogonality."""
     index, weights = grid.share(rule.y)
     weights *= rule.weight * rule.event.proper[:, None]
     sources = rule.y.shape[0]
     column = np.broadcast_to(np.arange(sources)[:, None], rule.y.shape)
     orthogonal = rule.event.orthogonal
-    if force_dense or sources <= _DENSE_NODES:
+    if sources <= _DENSE_NODES:
         flat = np.bincount((index * sources + column).ravel(), weights.ravel(), minlength=(grid.size + 1) * sources)
         matrix = flat.reshape(grid.size + 1, sources)
         matrix[-1] = orthogonal
