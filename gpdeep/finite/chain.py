@@ -286,7 +286,7 @@ def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:
         log_sin = np.log(np.minimum(sin, 1.0))
     directions = None
     if len(others) > 1:
-        directions = coordinates(np, unit[None])
+        directions = coordinates(Backend.of().xp, unit[None])
         directions[:, sin == 0, 0] = 1.0
         directions = backend.array(directions / np.linalg.norm(directions, axis=2, keepdims=True))
     return Frame(backend.array(along)[None], backend.array(log_sin)[None], directions)

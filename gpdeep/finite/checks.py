@@ -22,10 +22,10 @@ _LEAST_SIGMA = 1e-50  # squares of what is smaller, or larger than its inverse, 
 def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
     """`value` as an int between `minimum` and `maximum`; numpy integers pass, floats and booleans do not."""
     try:
-        number = operator.index(value)
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, (bool, np.bool_)) or not minimum <= number <= maximum:
+    if number is None or not minimum <= number <= maximum:
         raise DomainError(
             f"{name} is {value!r}.",
             f"{name} counts something, so it is an integer from {minimum} to {maximum}.",

@@ -153,7 +153,7 @@ def sample_gram(
         check_scale(weights, biases, function.second_moment)
     k = len(x)
     require_memory(2 * n_samples * k * k + 4 * k * int(layers.max()), memory_budget, f"{n_samples} Gram matrices")
-    start = backend.array(coordinates(np, x[None]) / np.sqrt(x.shape[1]))
+    start = backend.array(coordinates(Backend.of().xp, x[None]) / np.sqrt(x.shape[1]))
     start = backend.xp.ones((n_samples, 1, 1), dtype=backend.xp.float64, device=backend.device) * start
     c, _ = last(run_gram_chain(start, layers, function, weights, biases, rng, backend))
     return c @ backend.xp.matrix_transpose(c)

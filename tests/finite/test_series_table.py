@@ -32,9 +32,10 @@ def test_the_script_reproduces_the_stored_table(rederived):
     stored = load_table("series")
     assert set(stored) == set(rederived)
     for name, values in rederived.items():
-        # 64-point sums in another order on another machine: relative to the largest coefficient of the row
+        # sixth order rests on alternating sums of 24th moments: another numpy or processor, with sums in another order,
+        # was seen to move coefficients by 5e-10 of the largest of the row
         scale = np.abs(stored[name]).max(axis=-1, keepdims=True) + (name == "third")  # its first row is zero
-        np.testing.assert_allclose(values / scale, stored[name] / scale, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(values / scale, stored[name] / scale, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", NAMES)
