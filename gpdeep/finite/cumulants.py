@@ -23,7 +23,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import DomainError
 from ..gaussian import log_sin2_next
+from ..gaussian.arguments import angles
 from ..result import FloatArray
 from .checks import check_width
 from .events import EventProbabilities, event_probabilities
@@ -178,14 +180,11 @@ def _table(theta: FloatArray, n: int) -> FloatArray:
 
 def check_open_angles(theta: ArrayLike) -> FloatArray:
     """Angles in (0, π] as a float array."""
-    from ..errors import DomainError
-
-    array = np.asarray(theta, dtype=float)
-    bad = ~((array > 0) & (array <= np.pi))
-    if bad.any():
+    array = np.asarray(angles(theta))
+    if (array == 0).any():
         raise DomainError(
-            f"{bad.sum()} of {array.size} angles lie outside (0, π], the first is {float(array[bad][0])!r}.",
-            "An angle was given in degrees, is NaN, or belongs to identical inputs.",
-            "Give angles in radians, 0 < θ ≤ π.",
+            f"{(array == 0).sum()} of {array.size} angles are 0.",
+            "The two inputs are parallel, and stay so: ln sin² is -∞.",
+            "Give angles above 0; 1e-150 is fine.",
         )
     return array

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import DomainError
+from ..gaussian.arguments import angles
 from ..result import FloatArray
 from .checks import check_width
 
@@ -70,14 +70,7 @@ def event_probabilities(theta: ArrayLike, n: int) -> EventProbabilities:
     0.0544 0.001952 9.537e-06
     """
     n = check_width(n)
-    angle = np.asarray(theta, dtype=float)
-    if not ((angle >= 0) & (angle <= np.pi)).all():
-        raise DomainError(
-            "An angle lies outside [0, π].",
-            "An angle was given in degrees, or is NaN.",
-            "Give angles in radians, 0 ≤ θ ≤ π.",
-        )
-    eps = angle / np.pi
+    eps = np.asarray(angles(theta)) / np.pi
     scale = 2.0**-n
     with np.errstate(divide="ignore"):
         log_less = n * np.log1p(-eps)  # ln (2p)^n

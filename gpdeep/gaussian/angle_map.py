@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..result import FloatArray
-from ._arguments import PI_LOW, angle, angles, kink_in_range, supplement
+from .arguments import PI_LOW, angle, angles, kink_in_range, supplement
 
 _HALF_PI = math.pi / 2
 # g(ψ)/ψ³ = Σ_k (-1)^k (2k+2)/(2k+3)! ψ^{2k}; the first term left out is below 1e-19 of the sum at ψ = π/2

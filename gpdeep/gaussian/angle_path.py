@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError, MemoryBudgetError
 from ..result import FloatArray
-from ._arguments import angles, kink_in_range
 from .angle_map import _log_sin2, _log_sin2_array, _next, _next_array
+from .arguments import angles, kink_in_range
 
 MEMORY_BUDGET = 2**31
 """Bytes that a path may take."""

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
-from ._arguments import exponents
+from .arguments import exponents
 from .relu_moments import MAX_ORDER, relu_moment
 
 BLOCK = 1 << 19  # entries of the kernel computed at once: temporaries of 4 MiB each, no N x M x d array

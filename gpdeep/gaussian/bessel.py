@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
-from ._arguments import angles, exponents, sine, supplement
+from .arguments import angles, exponents, sine, supplement
 
 Polynomial = tuple[int, ...]  # integer coefficients, of c^0 first; the zero polynomial is ()
 

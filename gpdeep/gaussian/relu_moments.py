@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
-from ._arguments import angles, exponents, sine, supplement
+from .arguments import angles, exponents, sine, supplement
 from .gauss_legendre import gauss_legendre
 
 MAX_ORDER = 300  # of a + b: K_301 is the first that exceeds float64

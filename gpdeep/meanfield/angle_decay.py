@@ -32,8 +32,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..gaussian import iterate_angle_map
-from ..gaussian._arguments import angle, kink_in_range
 from ..gaussian.angle_path import layer_by_layer
+from ..gaussian.arguments import angle, kink_in_range
 
 MOST_LAYERS = 10**12
 """Depths are counted up to here: beyond, the threshold's own rounding shifts the count."""
