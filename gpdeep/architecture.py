@@ -170,12 +170,6 @@ class Architecture:
         """Whether all blocks are plain layers."""
         return all(block.kind is Kind.DENSE for block in self.blocks)
 
-    @property
-    def has_bias(self) -> bool:
-        """Whether some hidden layer has a bias of non-zero variance."""
-        sigmas = self.sigma_b if isinstance(self.sigma_b, tuple) else (self.sigma_b,)
-        return any(sigmas)
-
     def with_width(self, width: int) -> Architecture:
         """The same network with `width` for the unknown."""
         return replace(self, blocks=tuple(replace(b, width=width) if b.width is None else b for b in self.blocks))

@@ -19,7 +19,7 @@ import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +30,6 @@ SCHEMA_VERSION = 1
 # spelt out: numpy's NDArray is a different kind of alias from Python 3.12 on, which `_decode` could not look into
 FloatArray = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 IntArray = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
-
-R = TypeVar("R", bound="Result")
 
 
 class StatusCode(enum.StrEnum):

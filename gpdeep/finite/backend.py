@@ -34,22 +34,14 @@ class Backend:
 
     xp: ModuleType
     device: Any
-    like: Any  # an empty float64 array of the backend
 
     @classmethod
     def of(cls, *arguments: Any) -> Backend:
         """The backend of the first torch tensor among the arguments, else numpy."""
         for argument in arguments:
             if array_api_compat.is_torch_array(argument):
-                xp = array_api_compat.array_namespace(argument)
-                device = array_api_compat.device(argument)
-                return cls(xp, device, xp.zeros(0, dtype=xp.float64, device=device))
-        return cls(array_api_compat.array_namespace(np.zeros(0)), "cpu", np.zeros(0))
-
-    @property
-    def is_numpy(self) -> bool:
-        """Whether arrays are numpy's."""
-        return isinstance(self.like, np.ndarray)
+                return cls(array_api_compat.array_namespace(argument), array_api_compat.device(argument))
+        return cls(array_api_compat.array_namespace(np.zeros(0)), "cpu")
 
     @property
     def block_elements(self) -> int:
@@ -62,10 +54,6 @@ class Backend:
             return self.xp.astype(values, self.xp.float64)
         return self.xp.asarray(np.asarray(values, dtype=np.float64), device=self.device)
 
-    def numpy(self, values: Any) -> Any:
-        """`values` as a numpy array."""
-        return to_numpy(values)
-
     def blocks(self, samples: int) -> list[slice]:
         """The blocks in which samples are drawn: of fixed size on a processor, all at once on an accelerator."""
         size = SAMPLES_PER_BLOCK if self.block_elements == _ELEMENTS_IN_CACHE else samples
@@ -77,7 +65,7 @@ class Backend:
         `rng` is a seed, a `numpy.random.SeedSequence` or a `numpy.random.Generator` (from which children are spawned).
         """
         children = seed_sequence(rng, tag).spawn(blocks)
-        if self.is_numpy:
+        if array_api_compat.is_numpy_namespace(self.xp):
             return [np.random.Generator(np.random.SFC64(child)).standard_normal for child in children]
         return [self._torch_stream(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1))) for child in children]
 

@@ -63,7 +63,7 @@ def angle_cumulants(theta: ArrayLike, n: int) -> FloatArray:
 
     Notes
     -----
-    Error of the mean and, relative, of the variance: see `one_step_error`. Cost: one small matrix product.
+    Error estimates of mean and variance: `one_step_errors` of this file. Cost: one small matrix product.
 
     Examples
     --------
@@ -102,15 +102,6 @@ def proper_cumulants(theta: FloatArray, n: int) -> FloatArray:
     kappa = mix_in_zeros(kappa, event_probabilities(theta, n), remove=True)
     kappa[0] -= shift
     return kappa
-
-
-def one_step_error(n: int) -> tuple[float, float]:
-    """The worst of `one_step_errors` over θ ≤ π/2: error of the mean, and relative error of the variance."""
-    theta = np.linspace(0.0, np.pi / 2, 33)[1:]
-    mean, var = one_step_errors(theta, n)
-    if n < 2:
-        return 0.0, 0.0
-    return float(mean.max()), float((var / angle_cumulants(theta, n)[1]).max())
 
 
 def one_step_errors(theta: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..activations import TwoSlope
 from ..result import FloatArray, IntArray, Status, StatusCode
-from .backend import Backend, require_memory
+from .backend import Backend, require_memory, to_numpy
 from .chain import pair_frame, run_chain
 from .checks import check_integer
 from .gram import SMALLEST_SIN, pair_of, run_gram_chain
@@ -109,11 +109,11 @@ def _without_bias(
     frame = pair_frame(theta0, n_samples, rng, backend)
     for layer, state in enumerate(run_chain(frame, widths, phi, rng, backend)):
         yield LayerSample(
-            backend.numpy(state.log_sin2)[:, 0],
-            backend.numpy(state.log_length2)[:, 0] + gain[layer],
-            backend.numpy(state.dead)[:, 0],
-            backend.numpy(state.collapsed)[:, 0],
-            backend.numpy(state.orthogonal)[:, 0],
+            to_numpy(state.log_sin2)[:, 0],
+            to_numpy(state.log_length2)[:, 0] + gain[layer],
+            to_numpy(state.dead)[:, 0],
+            to_numpy(state.collapsed)[:, 0],
+            to_numpy(state.orthogonal)[:, 0],
             0,
         )
 
@@ -138,14 +138,12 @@ def _with_bias(
     dead = collapsed = lost = np.zeros(n_samples, dtype=bool)
     for c, counts in run_gram_chain(start, widths, phi, sigma_w, sigma_b, rng, backend):
         log_sin2, died, parallel, close = pair_of(xp, c, counts)
-        dead = dead | (backend.numpy(died) & ~collapsed)
-        lost = lost | backend.numpy(close)
-        collapsed = collapsed | ((backend.numpy(parallel) | lost) & ~dead)
+        dead = dead | (to_numpy(died) & ~collapsed)
+        lost = lost | to_numpy(close)
+        collapsed = collapsed | ((to_numpy(parallel) | lost) & ~dead)
         base = xp.where(c[:, 0, 0] > 0, c[:, 0, 0], xp.ones_like(c[:, 0, 0]))
-        orthogonal = backend.numpy((c[:, 1, 0] == 0) & ~died) & ~(dead | collapsed)
-        yield LayerSample(
-            backend.numpy(log_sin2), backend.numpy(2 * xp.log(base)), dead, collapsed, orthogonal, int(lost.sum())
-        )
+        orthogonal = to_numpy((c[:, 1, 0] == 0) & ~died) & ~(dead | collapsed)
+        yield LayerSample(to_numpy(log_sin2), to_numpy(2 * xp.log(base)), dead, collapsed, orthogonal, int(lost.sum()))
 
 
 def _standard_error(x: FloatArray) -> LawError:

@@ -157,8 +157,6 @@ def test_a_bad_width_is_refused(name, value):
 @pytest.mark.parametrize("case", BAD_ANGLES)
 @pytest.mark.parametrize("name", OF_ANGLE)
 def test_bad_angles_are_refused(name, case):
-    if case == "one of several" and name == "jakub_nica_recursion":
-        pytest.skip("takes one angle")
     refuses(lambda: OF_ANGLE[name](BAD_ANGLES[case]))
 
 
