@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import activations, data, finite, gaussian, meanfield, nn, plots
-    from .activations import activation
+    from .activations import Mixture, PiecewiseLinear, Smooth, activation, from_callable
     from .architecture import Architecture
     from .depth import DepthPrediction, find_width, predict_depth
     from .errors import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from .result import load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Architecture": "architecture",
@@ -36,9 +36,13 @@ _HOME = {
     "InfeasibleError": "errors",
     "MemoryBudgetError": "errors",
     "MissingExtraError": "errors",
+    "Mixture": "activations",
+    "PiecewiseLinear": "activations",
+    "Smooth": "activations",
     "ValidityWarning": "errors",
     "activation": "activations",
     "find_width": "depth",
+    "from_callable": "activations",
     "load": "result",
     "predict_depth": "depth",
 }
@@ -53,12 +57,16 @@ __all__ = [
     "InfeasibleError",
     "MemoryBudgetError",
     "MissingExtraError",
+    "Mixture",
+    "PiecewiseLinear",
+    "Smooth",
     "ValidityWarning",
     "activation",
     "activations",
     "data",
     "find_width",
     "finite",
+    "from_callable",
     "gaussian",
     "load",
     "meanfield",

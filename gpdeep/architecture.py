@@ -1,30 +1,30 @@
-"""A network as theory sees it: widths, activation, variances; from text.
+"""A network as theory sees it: widths, wiring, activation, variances; from text.
 
 The text form lists input dimension, hidden layers and output dimension: ``784,128x50,10`` has 50 hidden layers
-of width 128. Blocks may be residual, ``res(128x50,alpha=1,beta=0.1)`` for h ← αh + βWφ(h), or normalised,
-``ln(128x50)``. One width may be the unknown ``?``, as in ``784,?x50,10``: `gpdeep.find_width` solves for it.
+of width 128. Blocks may be residual, ``res(128x50,alpha=1,beta=0.1)`` for h ← αh + β(Wφ(h) + b), or normalised,
+``ln(128x50)``, where φ is given (h - mean)/std over the neurons of the layer. The first hidden layer, and a layer whose
+width differs from the one before, is plain even inside ``res(...)``: there is nothing of its shape to be added to. One
+width may be the unknown ``?``, as in ``784,?x50,10``: `gpdeep.find_width` solves for it.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from .activations import RELU, TwoSlope
+import numpy as np
+
+from .activations import Activation
+from .activations.catalogue import RELU
 from .errors import DomainError
 from .finite.checks import MAX_DEPTH, MAX_WIDTH
+from .finite.gram import weight_sigma
+from .finite.wiring import Kind, Weights, Wiring, layer_wirings
 
-
-class Kind(enum.StrEnum):
-    """How the layers of a block are wired."""
-
-    DENSE = "dense"
-    RESIDUAL = "res"
-    LAYER_NORM = "ln"
+__all__ = ["Architecture", "Block", "Kind", "Weights"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,16 @@ class Block:
     def __str__(self) -> str:
         layers = f"{'?' if self.width is None else self.width}" + (f"x{self.depth}" if self.depth > 1 else "")
         if self.kind is Kind.RESIDUAL:
-            return f"res({layers},alpha={self.alpha:g},beta={self.beta:g})"
+            return f"res({layers},alpha={_shown(self.alpha)},beta={_shown(self.beta)})"
         return f"ln({layers})" if self.kind is Kind.LAYER_NORM else layers
 
 
 @dataclass(frozen=True)
 class Architecture:
     r"""A fully connected network h^{l+1} = W^{l+1} φ(h^l) + b^{l+1}, W ~ N(0, σ_w²/n_l), b ~ N(0, σ_b²).
+
+    Residual blocks have h^{l+1} = α h^l + β(W^{l+1} φ(h^l) + b^{l+1}), normalised ones φ((h - mean)/std) in place of
+    φ(h). `gpdeep.finite.wiring` has the conventions.
 
     Parameters
     ----------
@@ -56,11 +59,14 @@ class Architecture:
         The hidden layers, first to last.
     outputs : int
         Output dimension.
-    phi : TwoSlope
+    phi : Activation
         The activation φ of all hidden layers.
     sigma_w, sigma_b : float, tuple of float, or None
         Standard deviations of weights (times √fan-in) and biases of the hidden layers: one number, or one
-        for each hidden layer; `sigma_w` None stands for the value that keeps the variance.
+        for each hidden layer; `sigma_w` None stands for the value that keeps the variance in a plain layer, which
+        only homogeneous φ have.
+    weights : str
+        "gaussian", or "orthogonal" for Haar matrices with the same variance of their entries.
 
     Examples
     --------
@@ -76,9 +82,10 @@ class Architecture:
     inputs: int
     blocks: tuple[Block, ...]
     outputs: int
-    phi: TwoSlope = RELU
+    phi: Activation = RELU
     sigma_w: float | tuple[float, ...] | None = None
     sigma_b: float | tuple[float, ...] = 0.0
+    weights: str = Weights.GAUSSIAN
 
     def __post_init__(self) -> None:
         if self.depth > MAX_DEPTH:
@@ -87,6 +94,7 @@ class Architecture:
                 "A repetition count has a digit too many.",
                 f"Use at most {MAX_DEPTH} hidden layers.",
             )
+        object.__setattr__(self, "weights", Wiring(weights=self.weights).weights)
         for name in ("sigma_w", "sigma_b"):
             value = getattr(self, name)
             numbers = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -162,17 +170,40 @@ class Architecture:
 
     @property
     def weight_sigma(self) -> float | tuple[float, ...]:
-        """`sigma_w`, or the value that keeps the variance where it was left open."""
-        return self.phi.he_sigma_w if self.sigma_w is None else self.sigma_w
+        """`sigma_w`, or the value that keeps the variance where it was left open.
+
+        Raises
+        ------
+        DomainError
+            It was left open, and the activation has no such value.
+        """
+        found: float | tuple[float, ...] = weight_sigma(self.phi, self.sigma_w)
+        return found
 
     @property
     def is_dense(self) -> bool:
         """Whether all blocks are plain layers."""
         return all(block.kind is Kind.DENSE for block in self.blocks)
 
+    @property
+    def wirings(self) -> tuple[Wiring, ...]:
+        """How each hidden layer is wired, residual only where the width stays: what `gpdeep.finite` takes."""
+        layers = [
+            Wiring(block.kind, block.alpha, block.beta, Weights(self.weights))
+            for block in self.blocks
+            for _ in range(block.depth)
+        ]
+        return layer_wirings(layers, np.array(self.widths))
+
     def with_width(self, width: int) -> Architecture:
         """The same network with `width` for the unknown."""
         return replace(self, blocks=tuple(replace(b, width=width) if b.width is None else b for b in self.blocks))
+
+
+def _shown(number: float) -> str:
+    """`number` in few digits where they say it all."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 def _split(text: str) -> Iterator[str]:

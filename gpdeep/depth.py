@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .architecture import Architecture
+from .architecture import Architecture, Kind, Weights
 from .data import pair_angles
 from .errors import DomainError, InfeasibleError
 from .finite import AngleLaw, Method, angle_law
@@ -30,7 +30,9 @@ from .result import SCHEMA_VERSION, FloatArray, Result, Status, render_table, sh
 
 DEFAULT_THRESHOLD = -4.0
 FIRST_WIDTH = 8
-"""Where the search for a width begins: from here on no sampling is needed."""
+"""Where the search for a width begins: from here on no sampling is needed for ReLU."""
+WIDE_TO_SAMPLE = 2000
+"""Width at which the search gives up if it has to sample and even infinite width would not be enough."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +219,10 @@ def predict_depth(
 
     Notes
     -----
-    Assumptions: fully connected, iid Gaussian weights at initialisation; other iid weights change the answer at order
-    1/n (`gpdeep.nn.architecture_of`). Statements are about post-activations of hidden layers. Inputs have |x|² = n_0.
+    Assumptions: fully connected, Gaussian or orthogonal weights at initialisation; other iid weights change the answer
+    at order 1/n (`gpdeep.nn.architecture_of`). Statements are about post-activations of hidden layers. Inputs have
+    |x|² = n_0. Every activation, residual and normalised blocks are answered, by the grid where it applies (ReLU in
+    plain layers without bias), else by sampling the exact chain.
 
     References
     ----------
@@ -298,13 +302,16 @@ def _search(network: Architecture, answer: Callable[[Architecture], DepthPredict
             )
         return found >= network.depth
 
-    low, high = 0, FIRST_WIDTH
+    # one neuron cannot be normalised, nor hold two inputs before orthogonal weights
+    two_needed = network.weights == Weights.ORTHOGONAL or any(b.kind is Kind.LAYER_NORM for b in network.blocks)
+    low, high = int(two_needed), FIRST_WIDTH
     best = answer(network.with_width(high))
     while not enough(best):
-        if high == MAX_WIDTH:
-            limit = best.degeneracy_depth
+        limit = best.degeneracy_depth
+        hopeless = best.law.method is Method.CHAIN and limit.infinite < network.depth and high >= WIDE_TO_SAMPLE
+        if high == MAX_WIDTH or hopeless:
             raise InfeasibleError(
-                f"No width up to {MAX_WIDTH} lets {network.depth} hidden layers keep ln sin² above {limit.threshold:g} "
+                f"No width up to {high} lets {network.depth} hidden layers keep ln sin² above {limit.threshold:g} "
                 f"with probability {limit.confidence:g}.",
                 f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it."
                 if limit.infinite < network.depth
@@ -379,13 +386,7 @@ def _predict(
     samples: int,
     progress: Callable[[int, int], None] | None,
 ) -> DepthPrediction:
-    if not network.is_dense:
-        raise DomainError(
-            f"The architecture '{network}' has residual or normalised blocks.",
-            "This version predicts plain fully connected layers only.",
-            "Write the hidden layers as 128x50.",
-        )
-    depth = network.depth
+    depth, wirings = network.depth, network.wirings
     sigma_w = check_sigmas("sigma_w", network.weight_sigma, depth, positive=True)
     sigma_b = check_sigmas("sigma_b", network.sigma_b, depth)
     law = angle_law(
@@ -395,12 +396,23 @@ def _predict(
         phi=network.phi,
         sigma_w=sigma_w,
         sigma_b=sigma_b,
+        wiring=wirings,
+        input_dimension=network.inputs,
         threshold=threshold,
         n_samples=samples,
         rng=seed,
         progress=progress,
     )
-    angles, log_sin2, _ = pair_path(start.angles, network.phi, sigma_w, sigma_b)
+    residual = np.array([layer.kind is Kind.RESIDUAL for layer in wirings])
+    angles, log_sin2, _ = pair_path(
+        start.angles,
+        network.phi,
+        sigma_w,
+        sigma_b,
+        alpha=np.where(residual, [layer.alpha for layer in wirings], 0.0),
+        beta=np.where(residual, [layer.beta for layer in wirings], 1.0),
+        layer_norm=np.array([layer.kind is Kind.LAYER_NORM for layer in wirings]),
+    )
     apart = start.angles > 0  # like all moments, those of pairs that are not parallel
     finite = None if np.isnan(law.above).all() and law.method is not Method.CHAIN else _last(law.above, confidence)
     return DepthPrediction(
@@ -410,6 +422,7 @@ def _predict(
             "activation": network.phi.name,
             "sigma_w": network.weight_sigma,
             "sigma_b": network.sigma_b,
+            "weights": str(network.weights),
             **start.options,
             "threshold": float(threshold),
             "confidence": float(confidence),

@@ -1,12 +1,13 @@
 """Architectures from text: what is read, what is refused, and that both agree with printing."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpdeep import Architecture, DomainError
+from gpdeep import Architecture, DomainError, activation
 from gpdeep.architecture import Block, Kind
 
 
@@ -68,9 +69,35 @@ def test_bad_text_is_refused_with_the_entry_named(text: str) -> None:
     assert caught.value.change
 
 
+def test_wirings_are_those_of_the_layers_that_can_be_residual() -> None:
+    net = replace(Architecture.parse("784,res(16x3,alpha=0.5,beta=2),res(8x2),ln(8),10"), weights="orthogonal")
+    assert [str(layer.kind) for layer in net.wirings] == ["dense", "res", "res", "dense", "res", "ln"]
+    assert {layer.weights for layer in net.wirings} == {"orthogonal"}
+    assert (net.wirings[1].alpha, net.wirings[1].beta) == (0.5, 2.0)
+
+
+def test_a_normalised_layer_of_one_neuron_is_refused() -> None:
+    with pytest.raises(DomainError, match="one neuron"):
+        _ = Architecture.parse("3,ln(1x2),1").wirings
+
+
+def test_sigma_w_left_open_is_that_of_the_activation_or_refused() -> None:
+    net = Architecture.parse("3,8,1")
+    assert net.weight_sigma == 2**0.5
+    with pytest.raises(DomainError, match="sigma_w"):
+        _ = replace(net, phi=activation("tanh")).weight_sigma
+    assert replace(net, phi=activation("tanh"), sigma_w=1.5).weight_sigma == 1.5
+
+
+def test_weights_of_another_law_are_refused() -> None:
+    with pytest.raises(DomainError, match="uniform"):
+        replace(Architecture.parse("3,8,1"), weights="uniform")
+
+
 widths = st.integers(1, 10**6)
 plain = st.builds(Block, widths, st.integers(1, 100))
-residual = st.builds(Block, widths, st.integers(1, 100), st.just(Kind.RESIDUAL), st.just(0.5), st.just(2.0))
+coefficient = st.floats(-1e3, 1e3)
+residual = st.builds(Block, widths, st.integers(1, 100), st.just(Kind.RESIDUAL), coefficient, coefficient)
 
 
 @given(st.builds(Architecture, widths, st.lists(plain | residual, min_size=1, max_size=4).map(tuple), widths))

@@ -1,11 +1,12 @@
 """The main job: degeneracy depth, its inverse, and where the initial angle comes from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gpdeep import Architecture, DomainError, InfeasibleError, find_width, load, predict_depth
+from gpdeep import Architecture, DomainError, InfeasibleError, activation, find_width, load, predict_depth
 from gpdeep.finite import angle_law
 
 # Degeneracy depth for threshold -4 from a right angle, at confidence 1/2 and 0.9: an independent implementation of
@@ -123,9 +124,55 @@ def test_bad_options_are_refused(options: dict[str, object]) -> None:
         predict_depth("3,4x3,1", **options)  # type: ignore[arg-type]
 
 
-def test_blocks_beyond_plain_layers_are_refused() -> None:
-    with pytest.raises(DomainError, match="residual"):
-        predict_depth("3,res(8x2,alpha=1,beta=1),1")
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("text", "phi", "sigma_w", "sigma_b", "weights"),
+    [
+        ("600,res(600x6,alpha=0.9,beta=0.5),10", "relu", None, 0.0, "gaussian"),
+        ("600,ln(600x6),10", "tanh", 1.5, 0.2, "gaussian"),
+        ("600,600x6,10", "tanh", 1.5, 0.2, "orthogonal"),
+        ("600,600x2,res(600x2,alpha=1,beta=0.5),ln(600x2),10", "gelu", 1.4, 0.1, "gaussian"),
+    ],
+)
+def test_every_wiring_is_answered_and_near_infinite_width(text, phi, sigma_w, sigma_b, weights) -> None:
+    net = replace(Architecture.parse(text), phi=activation(phi), sigma_w=sigma_w, sigma_b=sigma_b, weights=weights)
+    answer = predict_depth(net, angle=1.0, samples=1000)
+    assert answer.law.method == "chain"
+    assert answer.options["weights"] == weights
+    # Each layer adds one or two 1/n to the mean: 6 layers of 600 give some 0.02; sampling adds std/√1000 < 0.005.
+    np.testing.assert_allclose(answer.law.mean, answer.infinite.log_sin2, rtol=0, atol=0.035)
+    if "(" in text:  # negative control: the same network without its blocks
+        plain = replace(net, blocks=Architecture.parse("1,600x6,1").blocks)
+        other = predict_depth(plain, angle=1.0, samples=10).infinite.log_sin2
+        assert np.abs(other - answer.infinite.log_sin2).max() > 0.04
+
+
+def test_missing_sigma_w_points_at_the_edge_of_chaos() -> None:
+    net = replace(Architecture.parse("3,8x2,1"), phi=activation("tanh"))
+    with pytest.raises(DomainError, match="sigma_w") as caught:
+        predict_depth(net)
+    assert "gpdeep eoc" in caught.value.change
+
+
+def test_width_of_a_normalised_network_is_found_and_two_neurons_are_the_least() -> None:
+    answer = find_width(Architecture.parse("9,ln(?x3),1"), threshold=-6.0, samples=500)
+    assert answer.width >= 2
+    assert answer.degeneracy_depth.finite == 3
+
+
+def test_search_by_sampling_gives_up_where_infinite_width_is_not_enough() -> None:
+    net = replace(Architecture.parse("9,?x20,1"), phi=activation("tanh"), sigma_w=0.5, sigma_b=0.5)
+    with pytest.raises(InfeasibleError, match="infinite width"):
+        find_width(net, samples=20)
+
+
+def test_orthogonal_weights_keep_the_angles_of_a_linear_network() -> None:
+    net = replace(Architecture.parse("8,8x5,1"), phi=activation("identity"), weights="orthogonal")
+    answer = predict_depth(net, angle=1.0, samples=100)
+    # rotations, each some rounding units
+    np.testing.assert_allclose(answer.law.mean, 2 * np.log(np.sin(1.0)), rtol=0, atol=1e-12)
+    gaussian = predict_depth(replace(net, weights="gaussian"), angle=1.0, samples=100)
+    assert gaussian.law.std[0] > 0.01  # negative control
 
 
 def test_method_without_a_law_gives_no_depth() -> None:

@@ -36,6 +36,13 @@ def test_first_picture_is_what_the_first_command_prints() -> None:
     assert run.stdout == blocks("text")[0]
 
 
+def test_edge_of_chaos_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    command = re.search(r"is what `gpdeep (eoc [^`]*)` prints", README)
+    assert command
+    assert run(command[1].split()) == 0
+    assert capsys.readouterr().out == blocks("text")[2]
+
+
 QUESTIONS = [line.split("#")[0].strip() for line in blocks("text")[1].strip().splitlines()]
 
 

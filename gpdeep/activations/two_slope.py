@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import DomainError
+from .broken_line import PiecewiseLinear
+from .knots import LEAST
 
-_LEAST = 1e-50  # squares of slopes stay within float64
 
-
-@dataclass(frozen=True)
-class TwoSlope:
+@dataclass(frozen=True, init=False)
+class TwoSlope(PiecewiseLinear):
     r"""φ(x) = a min(x, 0) + b max(x, 0).
 
     Parameters
@@ -39,22 +39,43 @@ class TwoSlope:
     1.0
     """
 
-    name: str
-    negative: float
+    # what the two slopes determine is no field of this class: not an argument, not compared, not stored
+    a: ClassVar[float] = 0.0  # type: ignore[misc]
+    b: ClassVar[float]  # type: ignore[misc]
+    t: ClassVar[tuple[float, ...]]  # type: ignore[misc]
+    c: ClassVar[tuple[float, ...]]  # type: ignore[misc]
+    at_knots: ClassVar[tuple[float, ...] | None] = None  # type: ignore[misc]
+
+    negative: float = 0.0
     positive: float = 1.0
 
-    def __post_init__(self) -> None:
-        slopes = (self.negative, self.positive)
-        if not all(map(math.isfinite, slopes)) or not _LEAST <= max(map(abs, slopes)) <= 1 / _LEAST:
+    def __init__(self, name: str, negative: float, positive: float = 1.0) -> None:
+        slopes = (negative, positive)
+        if not all(map(math.isfinite, slopes)) or not LEAST <= max(map(abs, slopes)) <= 1 / LEAST:
             raise DomainError(
-                f"Activation '{self.name}' has slopes {slopes}.",
+                f"Activation '{name}' has slopes {slopes}.",
                 "A slope is NaN or beyond 1e50, or both are zero (below 1e-50), and with them every output.",
                 "Use two finite slopes, at least one of them not zero.",
             )
+        bent = negative != positive
+        fields = {"name": name, "negative": negative, "positive": positive}
+        derived = {
+            "b": float(negative),
+            "t": (0.0,) if bent else (),
+            "c": (float(positive) - float(negative),) if bent else (),
+        }
+        for key, value in (fields | derived).items():
+            object.__setattr__(self, key, value)
 
     def __call__(self, x: Any) -> Any:
         """φ(x), elementwise, for a numpy array or a torch tensor of any shape."""
         return self.negative * x.clip(None, 0) + self.positive * x.clip(0)
+
+    @property
+    def slopes(self) -> tuple[float, ...]:
+        """a and b; one of them if they are equal."""
+        left, right = float(self.negative), float(self.positive)
+        return (left,) if left == right else (left, right)
 
     @property
     def second_moment(self) -> float:
@@ -67,6 +88,11 @@ class TwoSlope:
         return math.sqrt(1 / self.second_moment)
 
     @property
+    def default_sigma_w(self) -> float | None:
+        """`he_sigma_w`."""
+        return self.he_sigma_w
+
+    @property
     def kink(self) -> float:
         """r = (a - b)²/(a² + b²): 0 for a linear function, 1 for ReLU, 2 for the absolute value."""
         return (self.negative - self.positive) ** 2 / (self.negative**2 + self.positive**2)
@@ -75,3 +101,63 @@ class TwoSlope:
     def one_sided(self) -> bool:
         """Whether a slope is zero: ReLU up to a factor and a reflection, so that neurons can be exactly silent."""
         return self.negative == 0 or self.positive == 0
+
+
+def relu() -> TwoSlope:
+    """ReLU, max(x, 0).
+
+    Examples
+    --------
+    >>> relu().kink
+    1.0
+    """
+    return TwoSlope("relu", 0.0, 1.0)
+
+
+def leaky_relu(slope: float = 0.01) -> TwoSlope:
+    """Leaky ReLU, a min(x, 0) + max(x, 0).
+
+    Parameters
+    ----------
+    slope : float
+        a; PyTorch's default is 0.01.
+
+    Examples
+    --------
+    >>> leaky_relu(0.1).negative
+    0.1
+    """
+    return TwoSlope(f"leaky_relu:{slope:g}", slope)
+
+
+def prelu(slope: float = 0.25) -> TwoSlope:
+    """Leaky ReLU whose slope is learned, at its start, PyTorch's 0.25.
+
+    Examples
+    --------
+    >>> prelu().negative
+    0.25
+    """
+    return TwoSlope(f"prelu:{slope:g}", slope)
+
+
+def absolute() -> TwoSlope:
+    """The absolute value, |x|.
+
+    Examples
+    --------
+    >>> absolute().kink
+    2.0
+    """
+    return TwoSlope("abs", -1.0, 1.0)
+
+
+def identity() -> TwoSlope:
+    """The identity, x: a linear network.
+
+    Examples
+    --------
+    >>> identity().kink
+    0.0
+    """
+    return TwoSlope("identity", 1.0, 1.0)

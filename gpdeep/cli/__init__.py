@@ -20,6 +20,8 @@ from threadpoolctl import threadpool_limits
 from ..errors import DomainError, GpdeepError, ValidityWarning
 from .about import cite, schema, version
 from .depth import depth
+from .eoc import eoc
+from .maps import maps
 
 _INTERRUPTED = 130  # what typer returns for Ctrl-C
 _USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -31,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("depth")(depth)
+app.command("maps")(maps)
+app.command("eoc")(eoc)
 app.command("cite")(cite)
 app.command("schema")(schema)
 

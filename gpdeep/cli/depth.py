@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..activations.catalogue import NAMES, VARIANCE_PRESERVING, activation, parse_activation
-from ..architecture import Architecture
+from ..architecture import Architecture, Weights
 from ..errors import DomainError, ValidityWarning
 from ..result import Status, StatusCode
 from .output import answer, progress
@@ -25,16 +25,21 @@ def depth(
         list[str],
         typer.Argument(
             metavar="ARCH...",
-            help="Widths such as 784,128x50,10 (with ? for a width to be found), or FILE.py:FACTORY of a torch module.",
+            help="Widths such as 784,128x50,10 (? for a width to be found), with blocks res(128x50,alpha=1,beta=0.1) "
+            "and ln(128x50), or FILE.py:FACTORY of a torch module.",
         ),
     ],
     activation_name: Annotated[
-        str, typer.Option("--activation", help=f"Activation: {', '.join(NAMES)}; with its slope, as in leaky_relu:0.1.")
+        str,
+        typer.Option(
+            "--activation", help=f"Activation: {', '.join(NAMES)}; with its parameters, as in leaky_relu:0.1."
+        ),
     ] = "relu",
     sigma_w: Annotated[
         float | None, typer.Option(help="Standard deviation of weights times √fan-in; default for relu, leaky_relu.")
     ] = None,
     sigma_b: Annotated[float, typer.Option(help="Standard deviation of biases.")] = 0.0,
+    weights: Annotated[str, typer.Option(help=f"Law of the weight matrices: {' or '.join(Weights)}.")] = "gaussian",
     angle: Annotated[float | None, typer.Option(help="Angle between the two inputs in radians; default π/2.")] = None,
     data: Annotated[
         str | None, typer.Option(help="Take the angles from data: digits, a folder of idx files, or a .npy file.")
@@ -67,7 +72,9 @@ def depth(
         from ..plots import picture_file, plot_depth, save_figure
 
         picture_file(plot)  # before the work is done
-    networks, doubts = zip(*(_network(text, activation_name, sigma_w, sigma_b) for text in architectures), strict=True)
+    networks, doubts = zip(
+        *(_network(text, activation_name, sigma_w, sigma_b, weights) for text in architectures), strict=True
+    )
     from ..depth import predict_depth
 
     with progress("networks sampled layer by layer") as report:
@@ -92,25 +99,28 @@ def depth(
     return answer(answers, as_json)
 
 
-def _network(text: str, name: str, sigma_w: float | None, sigma_b: float) -> tuple[Architecture, Status]:
+def _network(text: str, name: str, sigma_w: float | None, sigma_b: float, weights: str) -> tuple[Architecture, Status]:
     """The architecture, with the activation and variances of the options, or those of the user's module."""
     if _MODULE_MARK in text:
-        return _network_of_module(text, name, sigma_w, sigma_b)
+        return _network_of_module(text, name, sigma_w, sigma_b, weights)
     if sigma_w is None and parse_activation(name)[0] not in VARIANCE_PRESERVING:
         raise DomainError(
             f"--sigma-w is missing for the activation '{name}'.",
             f"Only {' and '.join(VARIANCE_PRESERVING)} have a default, the value that keeps the variance.",
             "Give --sigma-w; `gpdeep eoc` computes it on the edge of chaos.",
         )
-    return replace(Architecture.parse(text), phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b), Status()
+    network = Architecture.parse(text)
+    return replace(network, phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b, weights=weights), Status()
 
 
-def _network_of_module(text: str, name: str, sigma_w: float | None, sigma_b: float) -> tuple[Architecture, Status]:
+def _network_of_module(
+    text: str, name: str, sigma_w: float | None, sigma_b: float, weights: str
+) -> tuple[Architecture, Status]:
     """The architecture of a torch module, and what its weights mean for the validity of the answer."""
-    if name != "relu" or sigma_w is not None or sigma_b:
+    if name != "relu" or sigma_w is not None or sigma_b or weights != Weights.GAUSSIAN:
         raise DomainError(
-            "--activation, --sigma-w or --sigma-b was given with a torch module.",
-            "The module already says which activation and which variances it has.",
+            "--activation, --sigma-w, --sigma-b or --weights was given with a torch module.",
+            "The module already says which activation and which variances it has; its law is that of Gaussian weights.",
             "Leave these options out, or write the architecture as text.",
         )
     from ..nn import architecture_of, load_factory

@@ -35,8 +35,45 @@ BIBTEX = {
   volume    = {22},
   year      = {2009}
 }""",
+    "poole2016exponential": """@inproceedings{poole2016exponential,
+  title     = {Exponential Expressivity in Deep Neural Networks through Transient Chaos},
+  author    = {Poole, Ben and Lahiri, Subhaneel and Raghu, Maithra and Sohl-Dickstein, Jascha and Ganguli, Surya},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {29},
+  year      = {2016}
+}""",
+    "schoenholz2017deep": """@inproceedings{schoenholz2017deep,
+  title     = {Deep Information Propagation},
+  author    = {Schoenholz, Samuel S. and Gilmer, Justin and Ganguli, Surya and Sohl-Dickstein, Jascha},
+  booktitle = {International Conference on Learning Representations},
+  note      = {arXiv:1611.01232},
+  year      = {2017}
+}""",
+    "yang2017mean": """@inproceedings{yang2017mean,
+  title     = {Mean Field Residual Networks: On the Edge of Chaos},
+  author    = {Yang, Greg and Schoenholz, Samuel S.},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {30},
+  year      = {2017}
+}""",
+    "hayou2019impact": """@inproceedings{hayou2019impact,
+  title     = {On the Impact of the Activation Function on Deep Neural Networks Training},
+  author    = {Hayou, Soufiane and Doucet, Arnaud and Rousseau, Judith},
+  booktitle = {International Conference on Machine Learning},
+  note      = {arXiv:1902.06853},
+  year      = {2019}
+}""",
+    "murray2022activation": """@article{murray2022activation,
+  title   = {Activation Function Design for Deep Networks: Linearity and Effective Initialisation},
+  author  = {Murray, Michael and Abrol, Vinayak and Tanner, Jared},
+  journal = {Applied and Computational Harmonic Analysis},
+  note    = {arXiv:2105.07741},
+  year    = {2022}
+}""",
 }
 
 REFERENCES = {
     "depth": ("jakub2023depth", "jakub2023network", "hanin2018products", "li2023differential", "cho2009kernel"),
+    "maps": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "murray2022activation", "cho2009kernel"),
+    "eoc": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "hayou2019impact", "murray2022activation"),
 }

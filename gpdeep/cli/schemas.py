@@ -35,6 +35,9 @@ def _answer(command: str, **fields: Any) -> dict[str, Any]:
     }
 
 
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_NOT_NEGATIVE = {"type": "number", "minimum": 0}
+
 SCHEMAS: dict[str, dict[str, Any]] = {
     "depth": _answer(
         "depth",
@@ -72,5 +75,46 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             ]
         },
         width={"type": ["integer", "null"], "minimum": 1},
-    )
+    ),
+    "maps": _answer(
+        "maps",
+        q_star=_NUMBER,
+        fixed_points={
+            "type": "array",
+            "items": _object(
+                {
+                    "q": _NOT_NEGATIVE,
+                    "slope": {"type": "number"},
+                    "chi_1": _NOT_NEGATIVE,
+                    "stable": {"type": "boolean"},
+                },
+                basin={"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+            ),
+        },
+        chi_1={"type": "number"},
+        c_star=_NUMBER,
+        one_minus_c_star=_NUMBER,
+        xi_q=_NUMBER,
+        xi_c=_NUMBER,
+        xi_grad=_NUMBER,
+        phase={"enum": ["ordered", "chaotic", "edge"]},
+        trainable_depth=_NUMBER,
+        marginal={"type": "boolean"},
+    ),
+    "eoc": _answer(
+        "eoc",
+        sigma_w=_POSITIVE,
+        sigma_b=_NOT_NEGATIVE,
+        q_star=_NOT_NEGATIVE,
+        chi_1={"type": "number"},
+        slope=_NUMBER,
+        curvature=_NUMBER,
+        chi_2=_NUMBER,
+        kappa=_NOT_NEGATIVE,
+        marginal={"type": "boolean"},
+        other_solutions={
+            "type": "array",
+            "items": _object({"sigma_w": _POSITIVE, "sigma_b": _NOT_NEGATIVE, "q_star": _NOT_NEGATIVE}),
+        },
+    ),
 }

@@ -195,7 +195,20 @@ def sample_angles(
     require_memory(16 * n_samples, memory_budget, f"The state of {n_samples} sampled networks")
     backend = Backend.of(theta0)
     frame = pair_frame(theta0, n_samples, rng, backend)
-    return last(run_chain(frame, layers, activation(phi), rng, backend))
+    return last(run_chain(frame, layers, _two_slopes(phi), rng, backend))
+
+
+def _two_slopes(phi: str | TwoSlope) -> TwoSlope:
+    """The activation, if angles are a Markov chain by themselves with it."""
+    found = activation(phi)
+    if not isinstance(found, TwoSlope):
+        raise DomainError(
+            f"The activation is '{found.name}'.",
+            "Angles alone are followed for two-slope activations (relu, leaky_relu, prelu, abs, identity); for others "
+            "lengths matter as well.",
+            "Use gpdeep.finite.sample_gram, or angle_law, which take any activation.",
+        )
+    return found
 
 
 def sample_pairs(
@@ -259,7 +272,7 @@ def sample_pairs(
         ones * frame.log_sin,
         None if frame.directions is None else ones[:, :, None] * frame.directions,
     )
-    return _all_pairs(xp, last(run_chain(frame, layers, activation(phi), rng, backend)))
+    return _all_pairs(xp, last(run_chain(frame, layers, _two_slopes(phi), rng, backend)))
 
 
 def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:

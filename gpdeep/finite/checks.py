@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
 from ..result import FloatArray, IntArray
+from .wiring import Kind, Wiring
 
 MAX_WIDTH = 10**6
 MAX_DEPTH = 10**5
 
 _FLOAT32_PI = 3.1415927410125732  # π as float32 users write it stands for π
 _LARGEST_LOG_VARIANCE = 500.0  # with its fluctuations well within float64's e^±708
+_PLAIN = Wiring()
 _LEAST_SIGMA = 1e-50  # squares of what is smaller, or larger than its inverse, leave float64
 
 
@@ -143,15 +145,26 @@ def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> F
     return np.broadcast_to(sigma, (depth,)).copy()
 
 
-def check_scale(sigma_w: FloatArray, sigma_b: FloatArray, second_moment: float) -> None:
-    """Refuse standard deviations with which the variance q ← σ_w² E φ(Z)² q + σ_b² leaves float64 on the way."""
-    log_q = 0.0
+def check_scale(sigma_w: FloatArray, sigma_b: FloatArray, second_moment: float, wirings: Sequence[Wiring] = ()) -> None:
+    """Refuse standard deviations with which the variance leaves float64 on the way.
+
+    For two-slope activations it is q ← σ_w² E φ(Z)² q + σ_b², residual layers α² q + β² (...), and what a normalised
+    layer hands to φ has q = 1.
+    """
+    log_q = seen = 0.0
     for layer, (weight, bias) in enumerate(zip(sigma_w.tolist(), sigma_b.tolist(), strict=True), start=1):
-        grown = log_q + 2 * np.log(weight) + (np.log(second_moment) if layer > 1 else 0.0)
-        log_q = float(np.logaddexp(grown, 2 * np.log(bias))) if bias else grown
+        wired = wirings[layer - 1] if wirings else _PLAIN
+        grown = seen + 2 * np.log(weight) + (np.log(second_moment) if layer > 1 else 0.0)
+        grown = float(np.logaddexp(grown, 2 * np.log(bias))) if bias else grown
+        if wired.kind is Kind.RESIDUAL:
+            with np.errstate(divide="ignore"):
+                shares = 2 * np.log(np.abs([wired.alpha, wired.beta]))
+            grown = float(np.logaddexp(shares[0] + log_q, shares[1] + grown))
+        log_q = grown
+        seen = 0.0 if wired.kind is Kind.LAYER_NORM else log_q
         if abs(log_q) > _LARGEST_LOG_VARIANCE:
             raise DomainError(
                 f"The variance of the pre-activations reaches e^{log_q:.0f} in layer {layer}.",
-                "sigma_w makes it grow or shrink in each layer, and with biases its size matters.",
-                "Use sigma_w near the value that keeps the variance, fewer layers, or no bias.",
+                "sigma_w (or a residual block) makes it grow or shrink in each layer, and here its size matters.",
+                "Use sigma_w and residual coefficients that keep the variance, fewer layers, or no bias.",
             )

@@ -1,92 +1,38 @@
-r"""The exact Gram chain: k inputs through a random network with biases and any activation.
+r"""Gram matrices of k inputs after a random network with biases, any activation, residual or normalised layers.
 
 Let Q^l be the Gram matrix of the post-activations divided by the width. Given it, the pre-activations of the next
-layer are n iid rows N(0, K), K = σ_w² Q^l + σ_b² 11ᵀ, whatever the shape of the weights (Hanin & Nica 2018). Here K is
-never formed: with triangular coordinates C of the post-activation vectors, C Cᵀ = Q, and iid normal G (k x n) and ξ (1
-x n),
+layer are n iid rows N(0, K), K = σ_w² Q^l + σ_b² 11ᵀ, whatever the shape of the weights (Hanin & Nica 2018): a Markov
+chain, which `gpdeep.finite.gram_chain` draws without forming K. (For angles below 1e-13, without bias, see
+`gpdeep.finite.chain`.)
 
-    H = σ_w C G + σ_b 1 ξ,      the next C from the coordinates of φ(H)/√n.
-
-No square root of a nearly singular matrix is taken, so angles are right down to the rounding of the vectors themselves,
-about 1e-15, instead of 1e-8 for a Cholesky factor of K. (For smaller angles, without bias, see `gpdeep.finite.chain`.)
-
-Assumptions: Gaussian weights and biases. Exact at every width.
+Assumptions: Gaussian or Haar orthogonal weights, Gaussian biases. Exact at every width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..activations import TwoSlope, activation
+from ..activations import Activation, TwoSlope, activation
 from ..errors import DomainError
-from ..result import FloatArray, IntArray
 from .backend import Backend, last, require_memory, to_numpy
 from .chain import MEMORY_BUDGET
 from .checks import check_integer, check_scale, check_sigmas, check_widths
+from .gram_chain import carried_numbers, gram_layers, run_gram_chain
 from .orthonormal import coordinates
-
-SMALLEST_SIN = 1e-13
-"""Angles below this are lost in rounding: the chain with bias calls them not measurable."""
-
-
-def run_gram_chain(
-    start: Any,
-    widths: IntArray,
-    phi: Callable[[Any], Any],
-    sigma_w: FloatArray,
-    sigma_b: FloatArray,
-    rng: Any,
-    backend: Backend,
-) -> Iterator[tuple[Any, Any]]:
-    """Coordinates C, shape (N, k, k), and counts of non-zero units, after each layer.
-
-    `start` are coordinates of the inputs with C Cᵀ = X Xᵀ/n_0, shape (N, k, k). The counts, shape (N, k), tell for
-    each input j > 0 how many units are non-zero for it or for input 0.
-    """
-    xp = backend.xp
-    c = start
-    samples, inputs = c.shape[0], c.shape[1]
-    blocks = backend.blocks(samples)
-    streams = backend.streams(rng, len(blocks), "gram")
-    for width, weight, bias in zip(widths.tolist(), sigma_w.tolist(), sigma_b.tolist(), strict=True):
-        next_c, counts = [], []
-        for block, normal in zip(blocks, streams, strict=True):
-            step = max(1, backend.block_elements // (width * inputs))
-            for first in range(block.start, block.stop, step):
-                part = c[first : min(block.stop, first + step)]
-                h = weight * (part @ normal((part.shape[0], inputs, width)))
-                if bias:
-                    h = h + bias * normal((part.shape[0], 1, width))
-                f = phi(h)
-                on = f != 0
-                counts.append(xp.sum(xp.astype(on | on[:, :1, :], f.dtype), axis=-1))
-                next_c.append(coordinates(xp, f) / width**0.5)
-        c = xp.concat(next_c)
-        yield c, xp.concat(counts)
-
-
-def pair_of(xp: Any, c: Any, counts: Any, j: int = 1) -> tuple[Any, Any, Any, Any]:
-    """ln sin² of the angle between inputs 0 and j; which pairs died, are parallel, are too close to tell; each (N,)."""
-    base, other = c[:, 0, 0], c[:, j, :]
-    length = xp.sqrt(xp.vecdot(other, other))
-    across = xp.sqrt(xp.vecdot(other[:, 1:], other[:, 1:]))
-    dead = (base == 0) | (length == 0)
-    parallel = ~dead & (counts[:, j] == 1)
-    lost = ~dead & ~parallel & (across <= SMALLEST_SIN * length)
-    ratio = xp.where(dead | parallel | lost, xp.ones_like(across), across / xp.where(length > 0, length, 1.0))
-    return xp.clip(2 * xp.log(ratio), None, 0.0), dead, parallel, lost
+from .wiring import Wiring, layer_wirings
 
 
 def sample_gram(
     inputs: Any,
     widths: Any,
     *,
-    phi: str | TwoSlope | Callable[[Any], Any] = "relu",
+    phi: str | Activation | Callable[[Any], Any] = "relu",
     sigma_w: Any = None,
     sigma_b: Any = 0.0,
+    wiring: Wiring | Sequence[Wiring] | None = None,
     n_samples: int = 1000,
     rng: Any = 0,
     memory_budget: float = MEMORY_BUDGET,
@@ -99,11 +45,16 @@ def sample_gram(
         The inputs x; the first layer sees K¹ = σ_w² XXᵀ/d + σ_b².
     widths : sequence of int, shape (L,)
         Hidden widths, from 1 to 10^6.
-    phi : str, TwoSlope or callable
+    phi : str, Activation or callable
         The activation: a name, or a function of an array that acts on each element (and takes tensors if `inputs` is
         one).
     sigma_w, sigma_b : float or sequence of float, shape (L,)
-        Standard deviations of weights (times √fan-in) and biases; σ_w defaults to the value that keeps the variance.
+        Standard deviations of weights (times √fan-in) and biases; σ_w defaults to the value that keeps the variance,
+        where there is one for all inputs (plain layers of a homogeneous activation without bias).
+    wiring : Wiring or sequence of Wiring, shape (L,), optional
+        Residual layers h ← α h + β(W φ(h) + b), layer normalisation before φ, orthogonal weights; plain Gaussian
+        layers by default. The first layer, and layers whose width differs from the one before, are never residual.
+        See `gpdeep.finite.wiring` for what exactly is meant.
     n_samples, rng, memory_budget
         Number of networks N, seed, bytes.
 
@@ -115,9 +66,18 @@ def sample_gram(
     Raises
     ------
     DomainError
-        An argument is out of range, or σ_w is missing for an activation that has no default.
+        An argument is out of range; σ_w is missing for an activation that has no default; orthogonal weights act on
+        more inputs than they have columns; or lengths leave float64 on the way.
     MemoryBudgetError
-        The samples do not fit the budget.
+        The samples do not fit the budget: 2 N k² numbers, with residual layers N k n more.
+
+    Notes
+    -----
+    Cost: k n_l normal numbers a sample and layer, and k² n_l operations; with orthogonal weights k max(n_l, n_{l-1}).
+
+    References
+    ----------
+    Hanin & Nica (2018), arXiv 1812.05994, for Gaussian weights; Mezzadri (2007), Notices AMS 54, for Haar matrices.
 
     Examples
     --------
@@ -138,22 +98,47 @@ def sample_gram(
             "The Gram chain needs a matrix with one input a row.",
             "Give a finite matrix of shape (inputs, features).",
         )
-    function = activation(phi) if isinstance(phi, (str, TwoSlope)) else phi
-    if sigma_w is None:
-        if not isinstance(function, TwoSlope):
-            raise DomainError(
-                "sigma_w is missing.",
-                "Only for two-slope activations is there one value that keeps the variance at every scale.",
-                "Give sigma_w, the standard deviation of the weights times the square root of the fan-in.",
-            )
-        sigma_w = function.he_sigma_w
-    weights = check_sigmas("sigma_w", sigma_w, len(layers), positive=True)
+    function = activation(phi) if isinstance(phi, str) else phi
+    weights = check_sigmas("sigma_w", weight_sigma(function, sigma_w), len(layers), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(layers))
+    wirings = layer_wirings(wiring, layers)
     if isinstance(function, TwoSlope):
-        check_scale(weights, biases, function.second_moment)
+        check_scale(weights, biases, function.second_moment, wirings)
     k = len(x)
-    require_memory(2 * n_samples * k * k + 4 * k * int(layers.max()), memory_budget, f"{n_samples} Gram matrices")
+    steps = gram_layers(x.shape[1], layers, weights, biases, wirings, k)
+    require_memory(
+        n_samples * (2 * k * k + carried_numbers(steps, k)) + 4 * k * max(step.drawn for step in steps),
+        memory_budget,
+        f"{n_samples} Gram matrices",
+    )
     start = backend.array(coordinates(Backend.of().xp, x[None]) / np.sqrt(x.shape[1]))
     start = backend.xp.ones((n_samples, 1, 1), dtype=backend.xp.float64, device=backend.device) * start
-    c, _ = last(run_gram_chain(start, layers, function, weights, biases, rng, backend))
+    c, _ = last(run_gram_chain(start, steps, function, rng, backend))
     return c @ backend.xp.matrix_transpose(c)
+
+
+def weight_sigma(phi: Any, sigma_w: Any) -> Any:
+    """`sigma_w`, or for None the value that keeps the variance with the activation `phi`.
+
+    Raises
+    ------
+    DomainError
+        It is None and there is no such value, or `phi` is no function.
+    """
+    if not callable(phi):
+        raise DomainError(
+            f"The activation is {phi!r}.",
+            "Neither a name, an activation nor a function was given.",
+            "Use a name such as 'relu', or a function of an array.",
+        )
+    if sigma_w is not None:
+        return sigma_w
+    found = phi.he_sigma_w if isinstance(phi, TwoSlope) else getattr(phi, "default_sigma_w", None)
+    if found is None:
+        raise DomainError(
+            "sigma_w is missing.",
+            "Only for homogeneous activations (two slopes) is there one value that keeps the variance at every scale.",
+            "Give sigma_w, the standard deviation of the weights times the square root of the fan-in; `gpdeep eoc` "
+            "computes it on the edge of chaos.",
+        )
+    return found

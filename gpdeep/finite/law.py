@@ -1,20 +1,21 @@
-r"""The law of the angle between two inputs through a ReLU network: one question, several methods.
+r"""The law of the angle between two inputs through a random network: one question, several methods.
 
     x_l = ln sin²θ_l,   θ_l the angle of the post-activations after hidden layer l = 1..L.
 
 | method             | gives                    | error                              | holds for                    |
 |--------------------|--------------------------|------------------------------------|------------------------------|
 | grid               | the whole law            | estimate: ≤ 0.3 % mean, 0.7 % std  | ReLU, any widths             |
-| chain              | the whole law, sampled   | standard error                     | two slopes, bias, any widths |
+| chain              | the whole law, sampled   | standard error                     | any φ, bias, wiring, widths  |
 | closure            | mean, standard deviation | mean 0.03 at n ≥ 64; std 2-7 % low | ReLU, widths ≥ 32            |
 | diffusion          | the law, leading order   | O(1/n), O(θ)                       | ReLU, widths ≥ 64            |
 | jakub-nica         | one number a layer       | O(1/n²), large constants           | reproduction                 |
 | jakub-nica-density | Gaussian-kernel density  | O(1/n²), large constants           | reproduction                 |
-| infinite           | the infinite-width angle | 0.2 to 9 nats at practical sizes   | width ≫ depth                |
+| infinite           | the infinite-width angle | 0.2 to 9 nats at practical sizes   | two slopes, width ≫ depth    |
 
 All moments and quantiles are conditional on survival (both inputs alive, not collapsed onto each other):
-unconditionally E x = -∞. Input and output dimension do not enter; the weights' scale does not either. Reported with
-every law: the probabilities that the pair died, collapsed, or is exactly orthogonal.
+unconditionally E x = -∞. Input and output dimension do not enter (but for n_0 with orthogonal weights); the weights'
+scale matters with biases, residual layers, and activations that are not homogeneous. Reported with every law: the
+probabilities that the pair died (all units of an input are 0), collapsed (became parallel), or is exactly orthogonal.
 """
 
 from __future__ import annotations

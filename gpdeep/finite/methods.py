@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
-from ..activations import TwoSlope, activation
+from ..activations import Activation, TwoSlope, activation
 from ..errors import DomainError, ValidityWarning
 from ..gaussian import iterate_angle_map
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .backend import to_numpy
 from .chain import MEMORY_BUDGET
-from .checks import check_angles, check_real, check_scale, check_sigmas, check_widths
+from .checks import check_angles, check_integer, check_real, check_scale, check_sigmas, check_widths
 from .closure import closure_path
 from .diffusion import diffusion_layer
+from .gram import weight_sigma
 from .grid import TOP, LayerSummary, propagate
 from .jakub_nica import density_first_layer, density_layer, jakub_nica_recursion
 from .law import AngleLaw, LawError, Method
 from .lengths import length_law
 from .one_layer import Angles, Layer, relu_layer
-from .sampled_law import Progress, sampled_law
+from .sampled_law import Progress, angles_suffice, sampled_law
 from .uniform import log_tan2
+from .wiring import Wiring, layer_wirings
 
 GRID_FROM_WIDTH = 8
 """`auto` takes the grid from this width on, and the chain below, where sampling is cheap and has no model error."""
@@ -46,9 +49,11 @@ def angle_law(
     theta0: Any = np.pi / 2,
     *,
     method: str = "auto",
-    phi: str | TwoSlope = "relu",
+    phi: str | Activation | Callable[[Any], Any] = "relu",
     sigma_w: Any = None,
     sigma_b: Any = 0.0,
+    wiring: Wiring | Sequence[Wiring] | None = None,
+    input_dimension: int | None = None,
     threshold: float = -4.0,
     n_samples: int = 20_000,
     rng: Any = 0,
@@ -60,18 +65,24 @@ def angle_law(
     Parameters
     ----------
     widths : sequence of int, shape (L,)
-        Hidden widths n_1..n_L, from 1 to 10^6; L up to 10^5. Input and output dimension do not enter.
+        Hidden widths n_1..n_L, from 1 to 10^6; L up to 10^5. The output dimension does not enter.
     theta0 : float or array_like, shape (P,)
         Angle between the two inputs in (0, π], in radians. Several angles, such as those of pairs of a data set, are
         mixed with equal weights; zeros among them count as collapsed. A torch tensor makes the chain run on its device.
     method : str
-        "auto": the grid for ReLU without bias and widths from 8 on, else the chain. Others: see `gpdeep.finite.law`.
-    phi : str or TwoSlope
-        The activation. All methods but the chain and `infinite` need ReLU.
+        "auto": the grid for ReLU without bias, plain layers and widths from 8 on, else the chain. Others: see
+        `gpdeep.finite.law`.
+    phi : str, Activation or callable
+        The activation: a name, or a function of an array that acts on each element. All methods but the chain and
+        `infinite` (two slopes) need ReLU.
     sigma_w, sigma_b : float or sequence of float, shape (L,)
-        Standard deviations of weights (times √fan-in) and biases. Without bias σ_w only scales lengths; it defaults to
-        the value that keeps the variance. With bias only the chain applies (angles from 1e-13 up), and inputs have
-        |x|² = n_0.
+        Standard deviations of weights (times √fan-in) and biases; σ_w defaults to the value that keeps the variance,
+        which homogeneous activations have. For these, in plain layers without bias, σ_w only scales lengths. Else only
+        the chain applies (angles from 1e-13 up), and inputs have |x|² = n_0.
+    wiring : Wiring or sequence of Wiring, shape (L,), optional
+        Residual, normalised or orthogonal layers, for the chain; see `gpdeep.finite.wiring`.
+    input_dimension : int, optional
+        n_0 ≥ 2, by default n_1. It enters with orthogonal weights only, and there only in the first layer.
     threshold : float
         x below which two inputs count as indistinguishable.
     n_samples, rng, memory_budget
@@ -110,19 +121,34 @@ def angle_law(
     >>> print(f"{law.mean[-1]:.2f} +- {law.std[-1]:.2f}, median {law.median[-1]:.2f}")
     -6.48 +- 1.92, median -6.34
     """
-    layers, angles, function = check_widths(widths), check_angles(to_numpy(theta0)), activation(phi)
-    weights = check_sigmas("sigma_w", function.he_sigma_w if sigma_w is None else sigma_w, len(layers), positive=True)
+    layers, angles = check_widths(widths), check_angles(to_numpy(theta0))
+    function: Any = activation(phi) if isinstance(phi, str) else phi
+    weights = check_sigmas("sigma_w", weight_sigma(function, sigma_w), len(layers), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(layers))
-    if biases.any():
-        check_scale(weights, biases, function.second_moment)
+    wirings = layer_wirings(wiring, layers)
+    fan_in = int(layers[0]) if input_dimension is None else check_integer("input_dimension", input_dimension, 1, 10**9)
+    plain = angles_suffice(function, biases, wirings)
+    if isinstance(function, TwoSlope) and not plain:
+        check_scale(weights, biases, function.second_moment, wirings)
     threshold = check_real("threshold", threshold, -1e300, 1e300)
-    chosen = _choose(method, layers, function, bool(biases.any()))
+    chosen = _choose(method, layers, function, plain)
     messages = _validity(chosen, layers)
     for message in messages:
         warnings.warn(message, ValidityWarning, stacklevel=2)
     if chosen is Method.CHAIN:
         fields = sampled_law(
-            theta0, layers, function, weights, biases, threshold, n_samples, rng, memory_budget, progress
+            theta0,
+            layers,
+            function,
+            weights,
+            biases,
+            wirings,
+            fan_in,
+            threshold,
+            n_samples,
+            rng,
+            memory_budget,
+            progress,
         )
     else:
         with np.errstate(divide="ignore"):
@@ -133,14 +159,14 @@ def angle_law(
         else:
             fields = _path(chosen, start, weight, layers, function, threshold)
     status = Status(StatusCode.OUTSIDE_VALIDITY if messages else StatusCode.OK, messages)
-    if function.one_sided and not biases.any():  # exact, and better than a sample
+    if plain and function.one_sided:  # exact, and better than a sample
         length = length_law(layers, sigma_w=tuple(weights * abs(function.negative + function.positive)))
         fields |= {"log_length2_mean": length.mean, "log_length2_std": length.std}
     return AngleLaw(
         method=chosen,
         widths=layers,
         theta0=angles,
-        phi=function.name,
+        phi=name_of(function),
         threshold=float(threshold),
         **(fields | {"status": status & fields.get("status", Status())}),
     )
@@ -173,7 +199,14 @@ def _propagated(
     }
 
 
-def _choose(method: str, widths: IntArray, phi: TwoSlope, bias: bool) -> Method:
+def name_of(phi: Any) -> str:
+    """What results call the activation `phi`."""
+    return str(getattr(phi, "name", None) or getattr(phi, "__name__", None) or type(phi).__name__)
+
+
+def _choose(method: str, widths: IntArray, phi: Any, plain: bool) -> Method:
+    """The method that `method` stands for; `plain`: two slopes, no bias, plain Gaussian layers."""
+    relu = plain and phi.one_sided
     try:
         chosen = Method(method)
     except ValueError as error:
@@ -184,12 +217,15 @@ def _choose(method: str, widths: IntArray, phi: TwoSlope, bias: bool) -> Method:
         ) from error
     if chosen is Method.AUTO:
         wide = int(widths.min()) >= GRID_FROM_WIDTH
-        return Method.GRID if phi.one_sided and wide and not bias else Method.CHAIN
-    if chosen is not Method.CHAIN and (bias or (chosen is not Method.INFINITE and not phi.one_sided)):
+        return Method.GRID if relu and wide else Method.CHAIN
+    if chosen is not Method.CHAIN and not (plain if chosen is Method.INFINITE else relu):
+        what = "" if plain else " and biases, or residual, normalised or orthogonal layers"
+        what = what if isinstance(phi, TwoSlope) else ""
         raise DomainError(
-            f"method '{chosen}' was asked for with the activation '{phi.name}'{' and biases' if bias else ''}.",
-            "The one-layer law is derived for ReLU without bias.",
-            "Use method='chain', which is exact for every two-slope activation and for biases.",
+            f"method '{chosen}' was asked for with the activation '{name_of(phi)}'{what}.",
+            "It is derived for plain layers without bias, of two-slope activations (infinite) or ReLU (all others).",
+            "Use method='chain', which is exact for every activation, for biases and for all wirings"
+            + ("; gpdeep.meanfield has the infinite width." if chosen is Method.INFINITE else "."),
         )
     if int(widths.min()) < _LEAST_WIDTH.get(chosen, 1):
         raise DomainError(

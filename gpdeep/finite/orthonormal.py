@@ -24,6 +24,19 @@ def coordinates(xp: Any, vectors: Any) -> Any:
     array, shape (N, k, k)
         Row j holds vector j: the first in direction 1, the second in directions 1 and 2, and so on.
     """
+    return gram_schmidt(xp, vectors)[0]
+
+
+def haar_frame(xp: Any, gaussian: Any) -> Any:
+    """k orthonormal vectors, uniform among all such sets, from iid N(0, 1) numbers, both of shape (N, k, n), k ≤ n.
+
+    The triangular factor has a positive diagonal, which makes the orthogonal one uniform (Mezzadri 2007).
+    """
+    return xp.stack(gram_schmidt(xp, gaussian)[1], axis=1)
+
+
+def gram_schmidt(xp: Any, vectors: Any) -> tuple[Any, list[Any]]:
+    """`coordinates`, and the orthonormal basis to which they belong: k arrays of shape (N, n)."""
     count = vectors.shape[1]
     result = xp.zeros_like(vectors[:, :, :1]) * xp.zeros_like(vectors[:, None, :, 0])
     basis: list[Any] = []
@@ -36,4 +49,4 @@ def coordinates(xp: Any, vectors: Any) -> Any:
         norm = xp.sqrt(xp.vecdot(rest, rest))
         result[:, j, j] = norm
         basis.append(rest / xp.where(norm > 0, norm, xp.ones_like(norm))[:, None])
-    return result
+    return result, basis

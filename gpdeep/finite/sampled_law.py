@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from ..result import FloatArray, IntArray, Status, StatusCode
 from .backend import Backend, require_memory, to_numpy
 from .chain import pair_frame, run_chain
 from .checks import check_integer
-from .gram import SMALLEST_SIN, pair_of, run_gram_chain
+from .gram_chain import SMALLEST_SIN, GramLayer, carried_numbers, gram_layers, pair_of, run_gram_chain
 from .law import LawError
 from .uniform import log_tan2
+from .wiring import Wiring, is_plain
 
 Progress = Callable[[int, int], None]
 _NAMES = ("mean", "std", "median", "survival", "dead", "collapsed", "orthogonal", "above")
@@ -25,9 +26,11 @@ _LENGTHS = ("log_length2_mean", "log_length2_std")
 def sampled_law(
     theta0: Any,
     widths: IntArray,
-    phi: TwoSlope,
+    phi: Callable[[Any], Any],
     sigma_w: FloatArray,
     sigma_b: FloatArray,
+    wirings: tuple[Wiring, ...],
+    input_dimension: int,
     threshold: float,
     n_samples: int,
     rng: Any,
@@ -36,11 +39,15 @@ def sampled_law(
 ) -> dict[str, Any]:
     """The fields of `AngleLaw` that sampling determines."""
     n_samples = check_integer("n_samples", n_samples, 1, 10**9)
-    require_memory(24 * n_samples, memory_budget, f"The state of {n_samples} sampled networks")
     backend = Backend.of(theta0)
-    layers = (_with_bias if sigma_b.any() else _without_bias)(
-        theta0, widths, phi, sigma_w, sigma_b, n_samples, rng, backend
-    )
+    carried = 0
+    if angles_suffice(phi, sigma_b, wirings):
+        layers = _angles_alone(theta0, widths, phi, sigma_w, n_samples, rng, backend)
+    else:
+        steps = gram_layers(input_dimension, widths, sigma_w, sigma_b, wirings, 2)
+        carried = carried_numbers(steps, 2)
+        layers = _with_lengths(theta0, steps, phi, n_samples, rng, backend)
+    require_memory((24 + carried) * n_samples, memory_budget, f"The state of {n_samples} sampled networks")
     columns: list[tuple[float, ...]] = []
     x = np.zeros(0)
     lost = 0
@@ -67,7 +74,8 @@ def sampled_law(
         status = Status(StatusCode.NOT_CONVERGED, (message,))
     if lost:
         message = (
-            f"With biases angles below {SMALLEST_SIN:g} cannot be followed; {lost} of {n_samples} pairs reached that"
+            "With biases, residual, normalised or orthogonal layers, or activations other than two-slope ones, "
+            f"angles below {SMALLEST_SIN:g} cannot be followed; {lost} of {n_samples} pairs reached that"
         )
         status &= Status(StatusCode.OUTSIDE_VALIDITY, (f"{message}, and count as collapsed.",))
     table = np.array(columns).T
@@ -94,15 +102,13 @@ class LayerSample:
     lost: int
 
 
-def _without_bias(
-    theta0: Any,
-    widths: IntArray,
-    phi: TwoSlope,
-    sigma_w: FloatArray,
-    sigma_b: FloatArray,
-    n_samples: int,
-    rng: Any,
-    backend: Backend,
+def angles_suffice(phi: Any, sigma_b: FloatArray, wirings: tuple[Wiring, ...]) -> TypeGuard[TwoSlope]:
+    """Whether angles are a Markov chain by themselves: two slopes, no bias, plain Gaussian layers."""
+    return isinstance(phi, TwoSlope) and not sigma_b.any() and is_plain(wirings)
+
+
+def _angles_alone(
+    theta0: Any, widths: IntArray, phi: TwoSlope, sigma_w: FloatArray, n_samples: int, rng: Any, backend: Backend
 ) -> Iterator[LayerSample]:
     """The moving-frame chain, exact at any angle."""
     gain = np.cumsum(2 * np.log(sigma_w / phi.he_sigma_w))
@@ -118,17 +124,10 @@ def _without_bias(
         )
 
 
-def _with_bias(
-    theta0: Any,
-    widths: IntArray,
-    phi: TwoSlope,
-    sigma_w: FloatArray,
-    sigma_b: FloatArray,
-    n_samples: int,
-    rng: Any,
-    backend: Backend,
+def _with_lengths(
+    theta0: Any, steps: list[GramLayer], phi: Callable[[Any], Any], n_samples: int, rng: Any, backend: Backend
 ) -> Iterator[LayerSample]:
-    """The Gram chain: with biases lengths matter, and no event is absorbing, but it counts once it has happened."""
+    """The Gram chain: lengths matter, and no event need be absorbing, but it counts once it has happened."""
     xp = backend.xp
     frame = pair_frame(theta0, n_samples, rng, backend)
     zero = xp.zeros_like(frame.cos)
@@ -136,7 +135,7 @@ def _with_bias(
         [xp.concat([zero + 1, zero], axis=1), xp.concat([frame.cos, xp.exp(frame.log_sin)], axis=1)], axis=1
     )
     dead = collapsed = lost = np.zeros(n_samples, dtype=bool)
-    for c, counts in run_gram_chain(start, widths, phi, sigma_w, sigma_b, rng, backend):
+    for c, counts in run_gram_chain(start, steps, phi, rng, backend):
         log_sin2, died, parallel, close = pair_of(xp, c, counts)
         dead = dead | (to_numpy(died) & ~collapsed)
         lost = lost | to_numpy(close)

@@ -46,7 +46,7 @@ _MEANING: dict[Distribution, str] = {
 def architecture_of(module: Any) -> Architecture:
     r"""The architecture of a torch module: widths, φ, σ_w and σ_b.
 
-    The module is a chain of `torch.nn.Linear` with one activation φ of two slopes between them, in whatever
+    The module is a chain of `torch.nn.Linear` with one activation φ of the catalogue between them, in whatever
     way it is written: nested `Sequential`, or a forward that `torch.fx` can trace. Besides, these are read
     as what they are, identities: `nn.Flatten()`, ``flatten(x, 1)``, a view to (batch, features),
     `nn.Identity`, and `nn.Dropout` in eval mode.
@@ -66,7 +66,7 @@ def architecture_of(module: Any) -> Architecture:
     Returns
     -------
     Architecture
-        With `phi` ReLU, leaky ReLU or PReLU; `sigma_w` and `sigma_b` of the hidden layers, each one pooled
+        With `phi` of the catalogue (`gpdeep.activation`); `sigma_w` and `sigma_b` of the hidden layers, each one pooled
         number where all layers agree with it within 5 standard errors, else a tuple with a number for each.
         The weights of the output layer do not enter.
 

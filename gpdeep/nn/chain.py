@@ -2,7 +2,7 @@
 
 The module is traced by `torch.fx` (its forward runs once with symbols in place of numbers) and the operations
 between input and output are read one after the other. Each must take the result of the one before it and of
-nothing else; what is not a dense layer, a two-slope activation or an identity is refused by name.
+nothing else; what is not a dense layer, an activation of the catalogue or an identity is refused by name.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from torch import fx, nn
 from torch.nn import functional as F
 from torch.nn.parameter import is_lazy
 
-from ..activations import TwoSlope, activation
+from ..activations import Activation, TwoSlope
 from ..errors import DomainError
+from .phi import PLAIN_FUNCTIONS, PLAIN_METHODS, leaky, named, phi_of_module
 from .weights import entries, require_module
 
-_CAUSE = "architecture_of reads chains of torch.nn.Linear with one activation of two slopes between them."
+_CAUSE = "architecture_of reads chains of torch.nn.Linear with one activation of the catalogue between them."
 _CHANGE = "Take it out, or describe the network as text, such as '784,128x50,10'."
 
-# Functions are known by identity: a function of the user's own may be called relu too.
+# Functions with parameters, and identities.
 _FUNCTIONS = {
-    F.relu: "relu",
-    torch.relu: "relu",
-    torch.relu_: "relu",
+    F.gelu: "gelu",
+    F.elu: "elu",
     F.leaky_relu: "leaky_relu",
     F.leaky_relu_: "leaky_relu",
     F.dropout: "dropout",
     torch.flatten: "flatten",
     torch.reshape: "reshape",
 }
-_METHODS = {"relu": "relu", "relu_": "relu", "flatten": "flatten", "view": "reshape", "reshape": "reshape"}
+_METHODS = {"flatten": "flatten", "view": "reshape", "reshape": "reshape"}
 
 # Why an operation is refused; the first pattern that occurs in the name of its type or function decides.
 _WHY = (
@@ -50,7 +50,7 @@ _WHY = (
      "it is not a torch.nn.Linear module"),
     (r"^cat$|concat|stack", "it joins branches; only chains are read"),
     (r"relu|tanh|sigmoid|gelu|silu|swish|mish|elu|softplus|softsign|^sin|^erf|^abs|clamp|shrink|threshold",
-     "this activation is not among those read from modules (ReLU, LeakyReLU, PReLU with one slope)"),
+     "this activation is not among those read from modules, or not with these parameters"),
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ class Chain:
     """The linear layers with their qualified names, first to last, and the activation between them."""
 
     linears: tuple[tuple[str, nn.Linear], ...]
-    phi: TwoSlope
+    phi: Activation
 
 
 @dataclass
@@ -67,14 +67,14 @@ class _Reader:
     """The chain read so far; `last` is the label of its last layer or activation."""
 
     linears: list[tuple[str, nn.Linear]] = field(default_factory=list)
-    phi: TwoSlope | None = None
+    phi: Activation | None = None
     phi_label: str = ""
     last: str = ""
     ends_with_phi: bool = False
     view: int | None = None  # the width that a view to (-1, width) promised the next linear layer
     owners: dict[int, str] = field(default_factory=dict)  # address of the weights: label
 
-    def add_phi(self, label: str, phi: TwoSlope) -> None:
+    def add_phi(self, label: str, phi: Activation) -> None:
         """Take an activation, or refuse it."""
         if not self.linears:
             _refuse(label, "an activation stands before the first linear layer")
@@ -82,7 +82,7 @@ class _Reader:
             _refuse(label, f"it follows another activation, {self.last}", "Keep one of the two.")
         if self.phi is None:
             self.phi, self.phi_label = phi, label
-        if (phi.negative, phi.positive) != (self.phi.negative, self.phi.positive):
+        if phi != self.phi and not _alike(phi, self.phi):
             why = f"it is {phi.name} where {self.phi_label} is {self.phi.name}: two different activations"
             _refuse(label, why, "Use one activation throughout.")
         self.last, self.ends_with_phi = label, True
@@ -166,7 +166,7 @@ def read_chain(module: nn.Module) -> Chain:
                 names = ", ".join(f"'{n.name}'" for n in sources) or "nothing"
                 _refuse(label, f"it takes {names} and not the result before it, '{current}': a branch")
             current = node
-            if isinstance(what, TwoSlope):
+            if isinstance(what, Activation):
                 reader.add_phi(label, what)
             elif isinstance(what, int):
                 reader.view = what
@@ -198,18 +198,23 @@ def _live(graph: fx.Graph) -> set[fx.Node]:
     return live
 
 
-def _read(node: fx.Node, label: str, module: nn.Module) -> nn.Linear | TwoSlope | int | None:
+def _read(node: fx.Node, label: str, module: nn.Module) -> nn.Linear | Activation | int | None:
     """The linear layer or activation at `node`; the width of a view; None for an identity."""
     if node.op == "call_module":
         return _read_module(module.get_submodule(str(node.target)), label, str(node.target))
     if node.op == "get_attr":
         _refuse(label, "forward uses this tensor directly, outside of a torch.nn.Linear")
     known: dict[Any, str] = _METHODS if node.op == "call_method" else _FUNCTIONS
+    plain: dict[Any, str] = PLAIN_METHODS if node.op == "call_method" else PLAIN_FUNCTIONS
+    if node.target in plain:
+        return named(plain[node.target])
     kind = known.get(node.target)
-    if kind == "relu":
-        return activation("relu")
     if kind == "leaky_relu":
         return _leaky("leaky_relu", _argument(node, 1, "negative_slope", 0.01), label)
+    if kind == "gelu":
+        return named("gelu" if _argument(node, 1, "approximate", "none") == "none" else "gelu_tanh")
+    if kind == "elu":
+        return named(f"elu:{float(_argument(node, 1, 'alpha', 1.0))!r}")
     if kind == "dropout":
         if _argument(node, 1, "p", 0.5) != 0 and _argument(node, 2, "training", True) is not False:
             _refuse(label, "dropout is active", "Pass training=self.training and call module.eval() before.")
@@ -225,12 +230,13 @@ def _read(node: fx.Node, label: str, module: nn.Module) -> nn.Linear | TwoSlope 
     _refuse(label, _why(_target(node)))
 
 
-def _read_module(module: nn.Module, label: str, name: str) -> nn.Linear | TwoSlope | None:
+def _read_module(module: nn.Module, label: str, name: str) -> nn.Linear | Activation | None:
     """The layer or activation that a leaf module is; None for an identity."""
     if _is_linear(module):
         return module
-    if type(module) is nn.ReLU:
-        return activation("relu")
+    phi = phi_of_module(module)
+    if phi is not None:
+        return phi
     if type(module) is nn.LeakyReLU:
         return _leaky("leaky_relu", module.negative_slope, label)
     if type(module) is nn.PReLU:
@@ -270,11 +276,18 @@ def _read_view(node: fx.Node, label: str) -> int | None:
     _refuse(label, f"it reshapes to {shape}, not to (batch, features)", "Use flatten(x, 1).")
 
 
-def _leaky(kind: str, slope: Any, label: str) -> TwoSlope:
-    """The activation x for x > 0, slope·x for x < 0."""
+def _leaky(kind: str, slope: Any, label: str) -> Activation:
+    """The activation x for x > 0, slope·x for x < 0, if the slope is a number."""
     if not isinstance(slope, (int, float)) or not abs(slope) < float("inf"):
         _refuse(label, f"its slope is {slope}, not a finite number")
-    return TwoSlope(f"{kind}:{slope:g}", float(slope))
+    return leaky(kind, slope)
+
+
+def _alike(one: Activation, other: Activation) -> bool:
+    """Whether two activations are one function under two names, such as leaky_relu:0.25 and prelu."""
+    both = (one, other)
+    slopes = {(phi.negative, phi.positive) for phi in both if isinstance(phi, TwoSlope)}
+    return len(slopes) == 1 and all(isinstance(phi, TwoSlope) for phi in both)
 
 
 def _is_linear(module: nn.Module) -> bool:
@@ -334,7 +347,7 @@ def _why(kind: str) -> str:
     for pattern, why in _WHY:
         if re.search(pattern, kind.lower()):
             return why
-    return "it is neither a dense layer, a two-slope activation nor an identity"
+    return "it is neither a dense layer, an activation of the catalogue nor an identity"
 
 
 def _refuse(label: str, why: str, change: str = _CHANGE) -> NoReturn:

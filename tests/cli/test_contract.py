@@ -13,7 +13,11 @@ from gpdeep.cli import run
 from gpdeep.cli.references import BIBTEX, REFERENCES
 from gpdeep.cli.schemas import SCHEMAS
 
-COMMANDS = {"depth": ["784,128x50,10"]}
+COMMANDS = {
+    "depth": ["784,128x50,10"],
+    "maps": ["tanh", "--sigma-w", "1.5", "--sigma-b", "0.2"],
+    "eoc": ["tanh", "--sigma-b", "0.2"],
+}
 
 # The keys that others call by, written down once more by hand.
 KEYS = {
@@ -25,7 +29,19 @@ KEYS = {
         "infinite": {"angle", "log_sin2"},
         "degeneracy_depth": {"finite", "infinite", "reached", "threshold", "confidence"},
         "status": {"code", "messages"},
-    }
+    },
+    "maps": {
+        "": {"schema_version", "command", "inputs", "status", "q_star", "fixed_points", "chi_1", "c_star"}
+        | {"one_minus_c_star", "xi_q", "xi_c", "xi_grad", "phase", "trainable_depth", "marginal"},
+        "inputs": {"activation", "sigma_w", "sigma_b", "q", "factor", "alpha", "beta", "layer_norm"},
+        "status": {"code", "messages"},
+    },
+    "eoc": {
+        "": {"schema_version", "command", "inputs", "status", "sigma_w", "sigma_b", "q_star", "chi_1", "slope"}
+        | {"curvature", "other_solutions"},
+        "inputs": {"activation", "q", "sigma_b", "alpha", "beta", "layer_norm"},
+        "status": {"code", "messages"},
+    },
 }
 
 
@@ -88,7 +104,7 @@ def test_inputs_hold_every_option_with_its_resolved_value(capsys: pytest.Capture
     assert inputs["method"] == "chain"
     assert inputs["angle"] == np.pi / 2
     expected = {"architecture", "activation", "sigma_w", "sigma_b", "angle", "data", "centre", "threshold"}
-    assert set(inputs) == expected | {"confidence", "method", "seed", "samples"}
+    assert set(inputs) == expected | {"confidence", "method", "seed", "samples", "weights"}
 
 
 def test_data_give_a_summary_of_their_angles(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,12 +174,33 @@ def test_torch_module_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (2, ["depth", "784,4,10", "--data", "digits"]),
         (2, ["depth", "784,4,10", "784,5,10", "--plot", "x.png"]),
         (2, ["depth", "784,4,10", "--plot", "x.xyz"]),
-        (2, ["depth", "784,res(4x2,alpha=1,beta=1),10"]),
+        (2, ["depth", "784,res(4x2,alpha=1,beta=1),10", "--method", "grid"]),
         (2, ["depth", "784,4,10", "--sigma-b", "1", "--method", "grid"]),
         (2, ["depth", "no_such.py:make"]),
         (1, ["depth", "784,?x70,10"]),
         (2, ["depth", "784,8,10", "--plot", "no/such/folder/x.png"]),
         (1, ["depth", "784,4,10", "--samples", "900000000"]),
+        (2, ["maps"]),
+        (2, ["maps", "nope", "--sigma-w", "1"]),
+        (2, ["maps", "crelu:1", "--sigma-w", "1"]),
+        (2, ["maps", "tanh"]),
+        (2, ["maps", "tanh", "--sigma-w", "0"]),
+        (2, ["maps", "tanh", "--sigma-w", "nan"]),
+        (2, ["maps", "tanh", "--sigma-w", "1", "--sigma-b", "-1"]),
+        (2, ["maps", "tanh", "--sigma-w", "1", "--q", "0"]),
+        (2, ["maps", "tanh", "--sigma-w", "1", "--factor", "-6"]),
+        (2, ["maps", "tanh", "--sigma-w", "1", "--beta", "0"]),
+        (2, ["maps", "tanh", "--sigma-w", "1", "--alpha", "inf"]),
+        (2, ["maps", "tanh", "--sigma-w", "1", "--plot", "x.xyz"]),
+        (2, ["eoc"]),
+        (2, ["eoc", "tanh"]),
+        (2, ["eoc", "tanh", "--q", "1", "--sigma-b", "0.1"]),
+        (2, ["eoc", "tanh", "--q", "-1"]),
+        (2, ["eoc", "tanh", "--sigma-b", "nan"]),
+        (2, ["eoc", "nope", "--q", "1"]),
+        (2, ["eoc", "tanh", "--q", "1", "--plot", "no/such/folder/x.png"]),
+        (1, ["eoc", "relu", "--sigma-b", "0.1"]),
+        (1, ["eoc", "tanh", "--q", "1", "--alpha", "1"]),
         (2, ["schema", "nothing"]),
         (2, ["cite", "nothing"]),
     ],
@@ -199,10 +236,12 @@ def test_no_survivors_is_an_answer_with_nulls_and_code_3(capsys: pytest.CaptureF
     assert answer["degeneracy_depth"]["finite"] == 0
 
 
-def test_plot_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_plot_is_written(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib", reason="the plot extra is not installed")
-    code, _, _ = call(capsys, "depth", "784,16x5,10", "--plot", str(tmp_path / "x.png"))
-    assert code == 0
+    code, out, err = call(capsys, command, *COMMANDS[command], "--plot", str(tmp_path / "x.png"))
+    assert (code, err) == (0, "")
+    assert out
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,18 +1,17 @@
-"""Pictures hold what the results hold, name it with symbol and unit, and touch nothing but their own axis."""
+"""Pictures of predictions and of laws at finite width hold what the results hold, named with symbol and unit."""
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from gpdeep import DomainError, MissingExtraError, predict_depth
+from gpdeep import predict_depth
 from gpdeep.finite import angle_law, gradient_law, length_law
 from gpdeep.gaussian import iterate_angle_map
-from gpdeep.plots import plot_angle_law, plot_depth, plot_lengths, save_figure
+from gpdeep.plots import plot_angle_law, plot_depth, plot_lengths
 
 pytest.importorskip("matplotlib")
+from pictures import drawn, line, texts
 
 
 def prediction_of(law, *, infinite=None, finite=3, at_infinity=5, reached=True):
@@ -27,29 +26,6 @@ def prediction_of(law, *, infinite=None, finite=3, at_infinity=5, reached=True):
             finite=finite, infinite=at_infinity, threshold=-4.0, confidence=0.5, reached=reached
         ),
     )
-
-
-def line(ax, label):
-    (found,) = [curve for curve in ax.lines if curve.get_label().startswith(label)]
-    return found
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
-def drawn(ax):
-    """The picture as pixels: drawing is what brings out warnings."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(ax.figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())
-
-
-@pytest.fixture(scope="module")
-def law():
-    return angle_law([64] * 20)
 
 
 def test_depth_shows_the_laws_numbers(law):
@@ -223,46 +199,3 @@ def test_colours_are_those_of_okabe_and_ito(law):
     ax = plot_depth(prediction_of(law))
     assert line(ax, "finite width").get_color() == "#0072B2"
     assert line(ax, "infinite width").get_color() == "#D55E00"
-
-
-@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("b.PDF", b"%PDF"), ("c.svg", b"<?xml")])
-def test_saved_figure_is_of_the_named_format(law, tmp_path, name, start):
-    path = save_figure(plot_angle_law(law), tmp_path / name)
-    assert path == tmp_path / name
-    assert path.read_bytes().startswith(start)
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", ["a", "a.jpg", "png", "a.png.txt"])
-def test_unknown_formats_are_refused_in_three_parts(law, tmp_path, name):
-    with pytest.raises(DomainError, match=r"likely cause[\s\S]*\.png, \.pdf, \.svg"):
-        save_figure(plot_angle_law(law), tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_is_left_where_writing_fails(law, tmp_path):
-    (tmp_path / "a.png").mkdir()
-    with pytest.raises(DomainError, match=r"a\.png"):
-        save_figure(plot_angle_law(law), tmp_path / "a.png")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
-def test_neither_pyplot_nor_global_settings_are_touched(tmp_path):
-    code = (
-        "import sys, matplotlib\n"
-        "def settings(): return {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'}\n"
-        "before = settings()\n"  # without the backend, which would be chosen by being looked at
-        "from gpdeep.plots import plot_lengths, save_figure\n"
-        "from gpdeep.finite import length_law\n"
-        "save_figure(plot_lengths(length_law([8] * 3)), sys.argv[1])\n"
-        "print('matplotlib.pyplot' in sys.modules, settings() == before)"
-    )
-    command = [sys.executable, "-W", "error", "-c", code]
-    answer = subprocess.run([*command, str(tmp_path / "a.svg")], capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["False", "True"]
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch, law):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=r"gpdeep\[plot\]"):
-        plot_angle_law(law)

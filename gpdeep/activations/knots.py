@@ -1,0 +1,73 @@
+r"""What a piecewise-linear activation may be made of: its knots t_j sorted and merged, its jumps c_j not 0.
+
+φ(x) = a + b x + Σ_j c_j (x - t_j)_+
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..errors import DomainError
+
+LEAST = 1e-50
+"""Slopes, knots and values lie between this and its inverse, or are 0: fourth powers stay within float64."""
+
+Floats = tuple[float, ...]
+
+
+def merged_knots(
+    name: str, a: float, b: float, t: Sequence[float], c: Sequence[float], levels: Sequence[float] | None
+) -> tuple[Floats, Floats, Floats | None]:
+    """Knots, jumps and levels φ(t_j), sorted, coincident knots merged, those without a jump dropped.
+
+    Raises
+    ------
+    DomainError
+        A number is not finite or beyond 1e50, lengths differ, φ is 0 everywhere, or the levels are not those of φ.
+    """
+    t, c = tuple(map(float, t)), tuple(map(float, c))
+    levels = None if levels is None else tuple(map(float, levels))
+    numbers = (float(a), float(b), *t, *c, *(levels or ()))
+    largest = max(map(abs, numbers))
+    if len(t) != len(c) or (levels is not None and len(levels) != len(t)):
+        raise DomainError(
+            f"Activation '{name}' has {len(t)} knots and {len(c)} jumps.",
+            "Every knot needs the jump of the slope there.",
+            "Give t, c (and at_knots) of one length.",
+        )
+    if not all(map(math.isfinite, numbers)) or largest > 1 / LEAST:
+        raise DomainError(
+            f"Activation '{name}' has a = {a}, b = {b}, knots {t} and jumps {c}.",
+            "A number is NaN, infinite or beyond 1e50.",
+            "Use finite numbers of ordinary size.",
+        )
+    jumps: dict[float, list[float]] = {}
+    for knot, jump in zip(t, c, strict=True):
+        jumps.setdefault(knot + 0.0, []).append(jump)  # -0.0 is 0.0
+    merged = [(knot, math.fsum(parts)) for knot, parts in sorted(jumps.items()) if math.fsum(parts) != 0]
+    if largest < LEAST or not (a or b or merged):
+        raise DomainError(
+            f"Activation '{name}' is 0 everywhere.",
+            "All slopes and the value at 0 are zero (below 1e-50), and with them every output.",
+            "Give a slope or a jump that is not zero.",
+        )
+    knots, steps = tuple(knot for knot, _ in merged), tuple(jump for _, jump in merged)
+    if levels is None:
+        return knots, steps, None
+    level = dict(zip((knot + 0.0 for knot in t), levels, strict=True))
+    kept = tuple(level[knot] for knot in knots)
+    _check_levels(name, a, b, knots, steps, kept)
+    return knots, steps, kept
+
+
+def _check_levels(name: str, a: float, b: float, knots: Floats, steps: Floats, levels: Floats) -> None:
+    size = abs(a) + (abs(b) + sum(map(abs, steps))) * max(map(abs, knots), default=0.0) + LEAST
+    for x, given in zip(knots, levels, strict=True):
+        value = a + b * x + sum(c * max(x - t, 0.0) for t, c in zip(knots, steps, strict=True))
+        if abs(given - value) > 1e-12 * size:
+            raise DomainError(
+                f"Activation '{name}' is {value!r} at its knot {x!r}, but at_knots says {given!r}.",
+                "at_knots takes away rounding, it does not change φ.",
+                "Leave at_knots out, or give φ at each knot.",
+            )

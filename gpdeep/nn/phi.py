@@ -1,0 +1,99 @@
+"""Which activation of the catalogue a torch module or function is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..activations import Activation, TwoSlope, activation
+
+PLAIN_FUNCTIONS: dict[Any, str] = {
+    F.relu: "relu",
+    torch.relu: "relu",
+    torch.relu_: "relu",
+    F.relu6: "relu6",
+    torch.tanh: "tanh",
+    F.tanh: "tanh",
+    torch.sigmoid: "sigmoid",
+    F.sigmoid: "sigmoid",
+    torch.erf: "erf",
+    torch.sin: "sin",
+    torch.cos: "cos",
+    torch.exp: "exp",
+    torch.abs: "abs",
+    F.silu: "silu",
+    F.mish: "mish",
+    F.selu: "selu",
+    torch.selu: "selu",
+}
+"""Functions without parameters, known by identity: a function of the user's own may be called relu too."""
+
+PLAIN_METHODS = {
+    "relu": "relu",
+    "relu_": "relu",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "erf": "erf",
+    "sin": "sin",
+    "cos": "cos",
+    "exp": "exp",
+    "abs": "abs",
+}
+
+_PLAIN_MODULES: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu",
+    nn.ReLU6: "relu6",
+    nn.Tanh: "tanh",
+    nn.Sigmoid: "sigmoid",
+    nn.SiLU: "silu",
+    nn.Mish: "mish",
+    nn.SELU: "selu",
+}
+_TAIL = 1e-6  # of softplus beyond its threshold, where torch goes over to x
+
+
+def phi_of_module(module: nn.Module) -> Activation | None:
+    """The activation that a module without weights is, None if it is none of the catalogue."""
+    kind = type(module)
+    if kind in _PLAIN_MODULES:
+        return named(_PLAIN_MODULES[kind])
+    make = _WITH_PARAMETERS.get(kind)
+    return make(module) if make else None
+
+
+def leaky(kind: str, slope: float) -> TwoSlope:
+    """The activation x for x > 0, slope·x for x < 0."""
+    return TwoSlope(f"{kind}:{slope:g}", float(slope))
+
+
+def named(name: str) -> Activation:
+    """The catalogue's activation."""
+    found: Activation = activation(name)
+    return found
+
+
+def _gelu(module: Any) -> Activation:
+    return named("gelu" if module.approximate == "none" else "gelu_tanh")
+
+
+def _softplus(module: Any) -> Activation | None:
+    beta, threshold = float(module.beta), float(module.threshold)
+    return named(f"softplus:{beta!r}") if beta > 0 and threshold >= 20 - _TAIL else None
+
+
+def _hard_tanh(module: Any) -> Activation | None:
+    low, high = float(module.min_val), float(module.max_val)
+    return named(f"hard_tanh:{high!r}") if low == -high < 0 else None
+
+
+_WITH_PARAMETERS: dict[type[nn.Module], Callable[[Any], Activation | None]] = {
+    nn.GELU: _gelu,
+    nn.ELU: lambda module: named(f"elu:{float(module.alpha)!r}"),
+    nn.Softplus: _softplus,
+    nn.Hardtanh: _hard_tanh,
+    nn.Softshrink: lambda module: named(f"st:{float(module.lambd)!r}"),
+}

@@ -1,0 +1,33 @@
+"""Pictures of results: `plot_*(result, ax=None) -> Axes`, and `save_figure` to keep one.
+
+A picture shows what the result holds and computes nothing of its own. Without an axis it is drawn on a figure of its
+own, which no backend, display or global setting of matplotlib takes part in; nothing is ever shown. Colours are those
+of Okabe & Ito (2008), which remain distinct to colour-blind readers. Needs the extra `plot` (matplotlib), imported
+when the first picture is drawn.
+"""
+
+from __future__ import annotations
+
+from .depth import plot_depth
+from .figure import BLUE, FORMATS, GREEN, GREY, VERMILLION, picture_file, save_figure, side_by_side
+from .finite_laws import plot_angle_law, plot_lengths
+from .maps import plot_correlation_map, plot_variance_map
+from .phases import plot_depth_scales, plot_phase_diagram
+
+__all__ = [
+    "BLUE",
+    "FORMATS",
+    "GREEN",
+    "GREY",
+    "VERMILLION",
+    "picture_file",
+    "plot_angle_law",
+    "plot_correlation_map",
+    "plot_depth",
+    "plot_depth_scales",
+    "plot_lengths",
+    "plot_phase_diagram",
+    "plot_variance_map",
+    "save_figure",
+    "side_by_side",
+]
