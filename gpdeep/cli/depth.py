@@ -7,15 +7,17 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..activations.catalogue import NAMES, VARIANCE_PRESERVING, activation, parse_activation
-from ..architecture import Architecture, Weights
 from ..errors import DomainError, ValidityWarning
 from ..result import Status, StatusCode
 from .output import answer, progress
+
+if TYPE_CHECKING:
+    from ..architecture import Architecture
 
 _MODULE_MARK = ".py:"
 
@@ -39,7 +41,7 @@ def depth(
         float | None, typer.Option(help="Standard deviation of weights times √fan-in; default for relu, leaky_relu.")
     ] = None,
     sigma_b: Annotated[float, typer.Option(help="Standard deviation of biases.")] = 0.0,
-    weights: Annotated[str, typer.Option(help=f"Law of the weight matrices: {' or '.join(Weights)}.")] = "gaussian",
+    weights: Annotated[str, typer.Option(help="Law of the weight matrices: gaussian or orthogonal.")] = "gaussian",
     angle: Annotated[float | None, typer.Option(help="Angle between the two inputs in radians; default π/2.")] = None,
     data: Annotated[
         str | None, typer.Option(help="Take the angles from data: digits, a folder of idx files, or a .npy file.")
@@ -109,6 +111,8 @@ def _network(text: str, name: str, sigma_w: float | None, sigma_b: float, weight
             f"Only {' and '.join(VARIANCE_PRESERVING)} have a default, the value that keeps the variance.",
             "Give --sigma-w; `gpdeep eoc` computes it on the edge of chaos.",
         )
+    from ..architecture import Architecture
+
     network = Architecture.parse(text)
     return replace(network, phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b, weights=weights), Status()
 
@@ -117,7 +121,7 @@ def _network_of_module(
     text: str, name: str, sigma_w: float | None, sigma_b: float, weights: str
 ) -> tuple[Architecture, Status]:
     """The architecture of a torch module, and what its weights mean for the validity of the answer."""
-    if name != "relu" or sigma_w is not None or sigma_b or weights != Weights.GAUSSIAN:
+    if name != "relu" or sigma_w is not None or sigma_b or weights != "gaussian":
         raise DomainError(
             "--activation, --sigma-w, --sigma-b or --weights was given with a torch module.",
             "The module already says which activation and which variances it has; its law is that of Gaussian weights.",

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..architecture import Architecture, Block
+from ..architecture import Architecture, Block, Weights
 from ..errors import ValidityWarning
 from .chain import read_chain
 from .weights import Distribution, LayerWeights, describe
@@ -32,8 +32,8 @@ _MEANING: dict[Distribution, str] = {
     "truncated": f"{_IID} torch.nn.init.kaiming_normal_ gives weights for which the law is exact.",
     "orthogonal": (
         "Predictions at infinite width hold for Haar orthogonal weights. The finite-width law (grid, chain) "
-        "does not: fluctuations differ at leading order in 1/n. torch.nn.init.kaiming_normal_ gives weights "
-        "for which it is exact."
+        "does not: fluctuations differ at leading order in 1/n. It is exact where all hidden layers are orthogonal, "
+        "or none, as torch.nn.init.kaiming_normal_ makes them."
     ),
     "other": (
         "The entries are dependent, have a mean that is not zero, or come from a law with other tails "
@@ -105,8 +105,10 @@ def architecture_of(module: Any) -> Architecture:
       0.774 of what was meant, and is read off here as it is. (`torch.nn.init.trunc_normal_` truncates at
       ±2 absolutely, which at the usual 0.02 truncates nothing: those are Gaussian.)
     * Orthogonal weights are dependent, and a layer fluctuates differently at leading order: a ReLU layer
-      with square W changes the squared length by a factor of variance 3/n in place of 5/n. The finite-width
-      law does not hold.
+      with square W changes the squared length by a factor of variance 3/n in place of 5/n. Where all hidden
+      layers are orthogonal (and at least as wide as there are inputs), they are taken as Haar, as
+      `torch.nn.init.orthogonal_` draws them, and the exact chain is that of orthogonal weights; where only
+      some are, the finite-width law does not hold.
 
     *One number or many.* σ_w,l differs from the pooled σ_w by a standard error of σ_w √((1/N_l - 1/ΣN)/2).
     A bias of exactly zero in one layer and not in another never counts as agreement.
@@ -145,7 +147,9 @@ def architecture_of(module: Any) -> Architecture:
     (_, first), (last_name, last) = chain.linears[0], chain.linears[-1]
     hidden = [describe(name, linear) for name, linear in chain.linears[:-1]]
     describe(last_name, last)  # refuses weights that are no numbers
-    _warn(hidden)
+    orthogonal = all(layer.distribution == "orthogonal" for layer in hidden)
+    if not orthogonal:
+        _warn(hidden)
     return Architecture(
         inputs=first.in_features,
         blocks=tuple(
@@ -155,6 +159,7 @@ def architecture_of(module: Any) -> Architecture:
         phi=chain.phi,
         sigma_w=_common([layer.sigma_w for layer in hidden], [math.prod(layer.shape) for layer in hidden]),
         sigma_b=_common([layer.sigma_b for layer in hidden], [layer.shape[0] for layer in hidden]),
+        weights=Weights.ORTHOGONAL if orthogonal else Weights.GAUSSIAN,
     )
 
 

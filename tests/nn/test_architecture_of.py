@@ -537,6 +537,17 @@ def test_other_laws_are_called_other_and_warn(law):
     assert [layer.distribution for layer in weight_report(net)][:2] == ["gaussian", "other"]
 
 
+def test_orthogonal_networks_are_read_as_such_and_need_no_warning():
+    net = gaussian(mlp((64, 64, 48, 96, 2)))
+    for layer in net[:6:2]:
+        nn.init.orthogonal_(layer.weight, gain=2**0.5)
+    architecture = architecture_of(net)
+    assert architecture.weights == "orthogonal"
+    # entries of a 96 x 48 matrix with orthogonal columns have variance gain²/96, fan-in 48: σ_w² = 1
+    np.testing.assert_allclose(np.square(architecture.sigma_w), [2, 2, 1], rtol=1e-6, atol=0)  # float32
+    assert architecture_of(gaussian(mlp((64, 64, 64, 2)))).weights == "gaussian"
+
+
 def test_each_law_is_warned_of_once_and_the_readout_not_at_all():
     net = gaussian(mlp((64, 64, 64, 64, 64)))
     nn.init.orthogonal_(net[0].weight)

@@ -29,7 +29,8 @@ QUADRATURE_DEGREE = 25  # what its documentation calls a good place to start
 def activation(name):
     if name in ("relu", "erf", "gelu"):
         return {"relu": stax.Relu, "erf": stax.Erf, "gelu": stax.Gelu}[name]()
-    return stax.ElementwiseNumerical({"tanh": jnp.tanh}[name], deg=QUADRATURE_DEGREE)
+    functions = {"tanh": jnp.tanh, "crelu:1,1": lambda x: jnp.minimum(jnp.maximum(x - 1, 0), 1)}
+    return stax.ElementwiseNumerical(functions[name], deg=QUADRATURE_DEGREE)
 
 
 def starting_kernel(correlations, q, shared):
