@@ -1,10 +1,10 @@
 """Infinite width: what depth does to lengths, to the angle between two inputs, and to gradients.
 
 `variance_map` and `correlation_map` are one layer; `fixed_points`, `edge_of_chaos` and `depth_scales` say where many
-layers lead and how fast; `edge_law` how correlations die out on the edge itself; `propagate_pair` follows two inputs of
-different lengths, `convolution_map` images. `nngp` and `ntk` are the kernels of whole networks. `phase_diagram`,
-`scan_depth_scales` and `map_curves` are what the pictures show. `angle_path` and its companions are the special case of
-two-slope activations without bias. Each is imported when it is first used.
+layers lead and how fast; `edge_law` and `critical_law` what happens on the edge itself; `propagate_pair` follows two
+inputs of different lengths, `convolution_map` images. `nngp` and `ntk` are the kernels of whole networks.
+`phase_diagram`, `scan_depth_scales` and `map_curves` are what the pictures show. `angle_path` and its companions are
+the special case of two-slope activations without bias. Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from .scales import DepthScales, Phase, depth_scales
     from .site_covariance import input_covariance
     from .variance import VarianceMap, variance_map
+    from .zero_criticality import CriticalLaw, critical_law
 
 _HOME = {
     "CompiledMap": "compiled_map",
     "ConvolutionMap": "convolution",
     "CorrelationMap": "correlation",
+    "CriticalLaw": "zero_criticality",
     "DepthScaleScan": "depth_scale_scan",
     "DepthScales": "scales",
     "EdgeLaw": "edge_decay",
@@ -51,6 +53,7 @@ _HOME = {
     "compile_map": "correlation",
     "convolution_map": "convolution",
     "correlation_map": "correlation",
+    "critical_law": "zero_criticality",
     "depth_scales": "scales",
     "edge_law": "edge_decay",
     "edge_of_chaos": "edge",
@@ -75,6 +78,7 @@ __all__ = [
     "CompiledMap",
     "ConvolutionMap",
     "CorrelationMap",
+    "CriticalLaw",
     "DepthScaleScan",
     "DepthScales",
     "EdgeLaw",
@@ -92,6 +96,7 @@ __all__ = [
     "compile_map",
     "convolution_map",
     "correlation_map",
+    "critical_law",
     "depth_scales",
     "edge_law",
     "edge_of_chaos",

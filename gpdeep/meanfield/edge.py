@@ -286,7 +286,7 @@ def _answer(
     messages: list[str] = []
     if point.q_star == 0:
         curvature = float(curvature_at_zero(edge))
-        messages.append("q* = 0: variances fall as 1/l and angles keep a limit that is not 0 (no decay of 1 - c)")
+        messages.append("q* = 0: variances fall as 1/l and angles keep a limit that is not 0 (meanfield.critical_law)")
     else:
         curvature = float(edge.curvature(at))
         if marginal:
@@ -313,7 +313,7 @@ def _answer(
 
 def curvature_at_zero(layer: VarianceMap) -> float:
     """V''(0): as the limit where φ knows its Taylor series, else extrapolated from q = 1e-3, 2e-3, 4e-3 (scaled)."""
-    if getattr(layer.phi, "taylor", None):
+    if getattr(layer.phi, "taylor", None) or getattr(layer.phi, "closed_moments", None):
         return float(layer.curvature(_TINY))
     h = 1e-3 * scale2(layer.phi)
     one, two, four = (float(layer.curvature(k * h)) for k in (1, 2, 4))

@@ -29,6 +29,22 @@ def test_relu_is_right_after_a_thousand_layers(entry: dict) -> None:
         np.testing.assert_allclose(one_minus(compiled.iterate(start, int(depth))), float(exact), rtol=2e-13, atol=0)
 
 
+THOUSAND = json.loads((Path(__file__).parents[1] / "reference" / "thousand_layers.json").read_text())["values"]
+
+
+@pytest.mark.parametrize("name", THOUSAND)
+def test_every_activation_is_right_after_a_thousand_layers(name: str) -> None:
+    entry = THOUSAND[name]
+    q, sigma_w, sigma_b = float(entry["q"]), float(entry["sigma_w2"]) ** 0.5, float(entry["sigma_b2"]) ** 0.5
+    compiled = compile_map(name, q=q, sigma_w=sigma_w, sigma_b=sigma_b)
+    for row in entry["values"]:
+        start = 2 * np.arcsin(np.sqrt(1 - row["index"] / 1000))
+        for depth, exact in row["one_minus_c"].items():
+            # as above; σ as the root of a rounded square adds nothing, C'(1) being taken as 1
+            got = one_minus(compiled.iterate(start, int(depth)))
+            np.testing.assert_allclose(got, float(exact), rtol=2e-13, atol=0)
+
+
 def test_slope_off_by_rounding_fails_where_it_must() -> None:
     # negative control: without the slope taken as 1, an error of 1e-12 in σ_w² shows after 1,000 layers
     entry = REFERENCE["values"][-1]
