@@ -66,13 +66,12 @@ class CriticalLaw:
         is a third of the difference to the same from q B = 1e-2, the terms left out being of order q².
         """
         now, size = np.array(angles(theta)), float(variances(q))
-        earlier: FloatArray | None = None
+        estimates: list[FloatArray] = []  # from q B = 1e-2, then from half of it
         for _ in range(_MOST_STEPS):
-            if size * self.rate <= 2 * _SMALL and earlier is None:
-                earlier = self._rest(now, size)
-            if size * self.rate <= _SMALL:
-                limit = self._rest(now, size)
-                return limit[()], (np.abs(limit - earlier) / 3)[()]
+            if size * self.rate <= (_SMALL if estimates else 2 * _SMALL):
+                estimates.append(self._rest(now, size))
+            if len(estimates) == 2:
+                return estimates[1][()], (np.abs(estimates[1] - estimates[0]) / 3)[()]
             now = np.asarray(CorrelationMap(self.layer, size).angle(now))
             size = float(self.layer(size))
         raise DomainError(
