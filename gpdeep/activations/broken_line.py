@@ -27,7 +27,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles, sine, supplement
+from ..gaussian.arguments import angles, sine, supplement, variances
 from ..gaussian.ramp_moments import normal_density
 from ..gaussian.ramp_pairs import angle_density, ramp_overlap, ramp_slope_overlap
 from ..result import FloatArray
@@ -35,7 +35,6 @@ from .base import Activation, Moments
 from .knots import merged_knots
 from .linear_covariance import linear_covariance
 from .linear_panels import Panels, Pieces, expectations
-from .variance_pairs import variances
 
 _INV_TWO_PI = 1 / (2 * math.pi)
 
@@ -182,7 +181,7 @@ class PiecewiseLinear(Activation):
         derivatives in q are sums over kinks and absolutely accurate to 1e-15 of their largest term. d_second equals
         slope_second to the last bit if φ vanishes at its kinks. Cost: 0.3 ms, and 1 to 3 µs a variance.
         """
-        variance = _variance("q", q)
+        variance = variances("q", q)
         if self.homogeneous or self.linear:
             return self._closed_moments(variance)
         vanishing = not any(self._levels)
@@ -236,12 +235,12 @@ class PiecewiseLinear(Activation):
         if order in (0, 1):
             moments = self.moments(q)
             return moments.second if order == 0 else moments.slope_second
-        return (0.0 * _variance("q", q) + (0.0 if self.linear else math.inf))[()]
+        return (0.0 * variances("q", q) + (0.0 if self.linear else math.inf))[()]
 
     def comonotone(self, q1: Any, q2: Any) -> Any:
         """E φ(√q₁ z)φ(√q₂ z): the covariance at angle 0."""
         if self.homogeneous:
-            product = np.sqrt(_variance("q1", q1)) * np.sqrt(_variance("q2", q2))
+            product = np.sqrt(variances("q1", q1)) * np.sqrt(variances("q2", q2))
             return (self._half_squares * product)[()]
         return self._two_scales(q1, q2, lambda panels, s1, s2: [panels.mean(panels.value(s1) * panels.value(s2))])
 
@@ -251,7 +250,7 @@ class PiecewiseLinear(Activation):
         Where both are on one piece the difference is m z (√q₂ - √q₁) + (1 - f) φ(√q₁ z), with √q₂ - √q₁ from q₂ - q₁.
         """
         if self.homogeneous:
-            first, second = _variance("q1", q1), _variance("q2", q2)
+            first, second = variances("q1", q1), variances("q2", q2)
             s1, s2 = np.sqrt(first), np.sqrt(second)
             wider = (second - first) / (s1 + s2)
             return (self._half_squares * (wider + (1 - np.asarray(factor, dtype=np.float64)) * s1) ** 2)[()]
@@ -267,7 +266,7 @@ class PiecewiseLinear(Activation):
         return self._two_scales(q1, q2, columns, factor)
 
     def _two_scales(self, q1: Any, q2: Any, columns: Any, factor: Any = None) -> Any:
-        first, second = _variance("q1", q1), _variance("q2", q2)
+        first, second = variances("q1", q1), variances("q2", q2)
         f = 1.0 if factor is None else np.asarray(factor, dtype=np.float64)
         first, second, f = np.broadcast_arrays(first, second, f)
         shape = first.shape
@@ -326,7 +325,7 @@ class PiecewiseLinear(Activation):
         if self.homogeneous or self.linear:
             return np.asarray(self._half_squares)
         if q2 is None:
-            s = np.sqrt(_variance("q1", q1))
+            s = np.sqrt(variances("q1", q1))
             (out,) = expectations(self.pieces, [s.reshape(-1)], lambda panels, s: [panels.mean(panels.slope(s) ** 2)])
             return out.reshape(s.shape)
         return np.asarray(
@@ -373,12 +372,7 @@ def _array(x: Any) -> tuple[Any, bool]:
     return (x if x.dtype.kind == "f" else x.astype(np.float64)), False
 
 
-def _variance(name: str, value: Any) -> FloatArray:
-    """`value` in float64, positive and finite."""
-    return variances(**{name: value})[name]
-
-
 def _angles_and_scales(theta: Any, q1: Any, q2: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
     """θ, √q₁ and √q₂ in float64."""
-    s1 = np.sqrt(_variance("q1", q1))
-    return angles(theta), s1, s1 if q2 is None else np.sqrt(_variance("q2", q2))
+    s1 = np.sqrt(variances("q1", q1))
+    return angles(theta), s1, s1 if q2 is None else np.sqrt(variances("q2", q2))

@@ -25,7 +25,7 @@ OfPair = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
-class ClosedForm:
+class PairFormulas:
     """Formulas for one activation; None where there is none without cancellation.
 
     Attributes
@@ -131,7 +131,7 @@ def _erf_curvature_product(theta: FloatArray, q: FloatArray) -> FloatArray:
     return np.asarray((16 / math.pi) * q * np.cos(theta) * _erf_denominator(theta, q, q) ** -1.5)
 
 
-ERF_FORM = ClosedForm(
+ERF_FORM = PairFormulas(
     covariance=_erf_covariance,
     slope_covariance=_erf_slope_covariance,
     comonotone=_erf_comonotone,
@@ -192,4 +192,4 @@ def _gelu_gap(theta: FloatArray, q1: FloatArray, q2: FloatArray) -> FloatArray:
     return np.asarray(k0 * first + k0**2 * sin2 / (2 * math.pi * r0) * (c + n / (r * (r + r0))))
 
 
-GELU_FORM = ClosedForm(_gelu_covariance, _gelu_slope_covariance, _gelu_comonotone, _gelu_slope_product, _gelu_gap)
+GELU_FORM = PairFormulas(_gelu_covariance, _gelu_slope_covariance, _gelu_comonotone, _gelu_slope_product, _gelu_gap)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..result import FloatArray
 from .base import Moments
-from .closed_forms import ClosedForm
+from .closed_forms import PairFormulas
 
 
 def _sinh(k: Any, q1: Any, q2: Any, xp: Any) -> Any:
@@ -170,9 +170,9 @@ def _wave_derivative(sign: float, order: int, q: FloatArray) -> FloatArray:
     return _at_zero(-sign if order % 2 else sign, q, q)
 
 
-def _wave(sign: float, moments: Callable[[FloatArray], Moments]) -> ClosedForm:
+def _wave(sign: float, moments: Callable[[FloatArray], Moments]) -> PairFormulas:
     """The formulas of sin (sign -1) or cos (sign 1), each the derivative of the other."""
-    return ClosedForm(
+    return PairFormulas(
         covariance=_sinh if sign < 0 else _cosh,
         slope_covariance=_cosh if sign < 0 else _sinh,
         comonotone=partial(_at_zero, sign),
@@ -187,7 +187,7 @@ def _wave(sign: float, moments: Callable[[FloatArray], Moments]) -> ClosedForm:
 
 SIN_FORM = _wave(-1, _sin_moments)
 COS_FORM = _wave(1, _cos_moments)
-EXP_FORM = ClosedForm(
+EXP_FORM = PairFormulas(
     largest_variance=80.0,  # E φ⁴ = e^{8q}
     covariance=_exp,
     slope_covariance=_exp,

@@ -27,7 +27,7 @@ from ..gaussian.trapezoidal import largest_variance as largest_variance_of_rule
 from ..gaussian.trapezoidal import octave, rule_of_octave
 from ..result import FloatArray
 from .base import Activation, Moments
-from .closed_forms import ClosedForm
+from .closed_forms import PairFormulas
 from .covariance_blocks import closed_covariance, mehler_covariance
 from .taylor import hermite_from_taylor, largest_variance, moment_polynomials
 from .variance_pairs import by_pairs, variances
@@ -50,7 +50,7 @@ class Smooth(Activation):
     strip : float
         S, the distance of the nearest singularity of φ from the real axis; infinite for entire φ with
         |φ(x + iy)| ≲ e^{y²}.
-    closed : ClosedForm, optional
+    closed : PairFormulas, optional
         Expectations over pairs as formulas.
     taylor : tuple of float, optional
         Coefficients of φ = Σ c_n x^n (48 of them), for variances below S²/160 (`taylor`).
@@ -78,7 +78,7 @@ class Smooth(Activation):
     function: Function = field(repr=False)
     slope: Function = field(repr=False)
     strip: float
-    closed: ClosedForm | None = field(default=None, repr=False, compare=False)
+    closed: PairFormulas | None = field(default=None, repr=False, compare=False)
     taylor: tuple[float, ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
+from ..gaussian.arguments import variances as checked
 from ..result import FloatArray
 
 OfPair = Callable[[FloatArray, float, float], FloatArray]
@@ -26,17 +27,7 @@ def variances(**given: Any) -> dict[str, FloatArray]:
     DomainError
         One of them is not a positive finite number.
     """
-    out = {}
-    for name, value in given.items():
-        q = np.asarray(value)
-        if q.dtype.kind not in "iuf" or not ((q > 0) & np.isfinite(q)).all():
-            raise DomainError(
-                f"{name} = {value!r} is not a positive number, or holds one that is not.",
-                "A variance of 0, a negative or infinite one, NaN or text was given.",
-                f"Give {name} as positive variances (squares of standard deviations).",
-            )
-        out[name] = q.astype(np.float64)
-    return out
+    return {name: checked(name, value) for name, value in given.items()}
 
 
 def by_pairs(one: OfPair, theta: FloatArray, q1: Any, q2: Any) -> Any:

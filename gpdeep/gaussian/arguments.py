@@ -1,4 +1,4 @@
-"""What the functions of this folder accept: exponents, angles, a kink."""
+"""What functions of Gaussian variables accept: exponents, angles, a kink, variances, depths; for all floors."""
 
 from __future__ import annotations
 
@@ -78,6 +78,44 @@ def kink_in_range(kink: float) -> float:
             "Give the kink: 1 for ReLU, or the attribute `kink` of an activation.",
         )
     return min(r, 2.0)
+
+
+def variances(name: str, value: Any) -> FloatArray:
+    """`value` in float64, of the same shape, each a positive finite number."""
+    try:
+        q = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        q = np.empty(1, dtype=object)
+    if q.dtype.kind not in "iuf" or not ((q > 0) & np.isfinite(q)).all():
+        raise DomainError(
+            f"{name} = {value!r} is not a positive number, or holds one that is not.",
+            "A variance of 0, a negative or infinite one, NaN, text, or a standard deviation with a sign was given.",
+            f"Give {name} as positive variances (squares of standard deviations), such as 1.0.",
+        )
+    return q.astype(np.float64)
+
+
+def depths(depth: ArrayLike) -> FloatArray:
+    """`depth` in float64, each a finite number of layers from 1."""
+    layers = np.asarray(depth)
+    if layers.dtype.kind not in "iuf" or not ((layers >= 1) & np.isfinite(layers)).all():
+        raise DomainError(
+            f"depth = {depth!r} is not a depth of 1 or more.",
+            "Layers count from 1; layer 0 is the input itself.",
+            "Give a finite depth of 1 or more.",
+        )
+    return layers.astype(np.float64)
+
+
+def layer_count(depth: Any) -> int:
+    """`depth` as a number of layers, 0 or more."""
+    if isinstance(depth, (bool, np.bool_)) or not isinstance(depth, (int, np.integer)) or depth < 0:
+        raise DomainError(
+            f"depth = {depth!r} is not a number of layers.",
+            "Depth counts layers: an integer of 0 or more.",
+            "Give an int such as 1000.",
+        )
+    return int(depth)
 
 
 def supplement(theta: FloatArray) -> FloatArray:

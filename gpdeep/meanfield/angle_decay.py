@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike
 from ..errors import DomainError
 from ..gaussian import iterate_angle_map
 from ..gaussian.angle_path import layer_by_layer
-from ..gaussian.arguments import angle, kink_in_range
+from ..gaussian.arguments import angle, depths, kink_in_range
 
 MOST_LAYERS = 10**12
 """Depths are counted up to here: beyond, the threshold's own rounding shifts the count."""
@@ -129,13 +129,7 @@ def angle_asymptote(depth: float | ArrayLike, kink: float = 1.0, *, theta0: floa
     >>> print(f"{angle_path(np.pi / 2, 10_000)[-1]:.10f}  {angle_asymptote(10_000):.10f}")
     0.0009407649  0.0009407650
     """
-    layers = np.asarray(depth, dtype=np.float64)
-    if not ((layers >= 1) & np.isfinite(layers)).all():
-        raise DomainError(
-            f"depth = {depth!r} is not a depth of 1 or more.",
-            "Layers count from 1; layer 0 is the input itself.",
-            "Give a finite depth of 1 or more.",
-        )
+    layers = depths(depth)
     r, start = kink_in_range(kink), angle(theta0)
     if r == 0:
         raise DomainError(

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, DomainError, MemoryBudgetError
-from ..gaussian.arguments import angles
+from ..errors import ConvergenceError, MemoryBudgetError
+from ..gaussian.arguments import angles, layer_count
 from ..gaussian.piecewise_chebyshev import fit_panels
 from ..result import FloatArray
 
@@ -60,7 +60,7 @@ class CompiledMap:
         flat = result.reshape(-1)
         for first in range(0, flat.size, _CHUNK):
             part = flat[first : first + _CHUNK]
-            for _ in self._layers(part, _count(depth)):
+            for _ in self._layers(part, layer_count(depth)):
                 pass
         return result[()]
 
@@ -72,7 +72,7 @@ class CompiledMap:
         MemoryBudgetError
             They take more than 2 GiB.
         """
-        start, layers = angles(theta), _count(depth)
+        start, layers = angles(theta), layer_count(depth)
         if start.size * layers * 8 > _BUDGET:
             raise MemoryBudgetError(
                 f"{layers} layers of {start.size} angles take {start.size * layers * 8} bytes; the limit is {_BUDGET}.",
@@ -158,14 +158,3 @@ def _table(smooth: Callable[[FloatArray], FloatArray], panels: int) -> FloatArra
     table[:-1] = np.linalg.solve(np.vander(nodes, increasing=True), values.T).T
     table[-1, 0] = table[-2].sum()
     return table
-
-
-def _count(depth: int) -> int:
-    number = -1 if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) else int(depth)
-    if number < 0:
-        raise DomainError(
-            f"depth is {depth!r}.",
-            "Depth counts layers: an integer of 0 or more.",
-            "Give an int such as 1000.",
-        )
-    return number

@@ -22,10 +22,10 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles, supplement
+from ..gaussian.arguments import angles, supplement, variances
 from ..result import FloatArray
 from .compiled_map import CompiledMap, compile_panels
-from .variance import VarianceMap, variances
+from .variance import VarianceMap
 
 EDGE_ROUNDING = 16 * np.finfo(np.float64).eps
 """A slope C'(1) this close to 1 is taken as 1: σ_w from `edge_of_chaos` is right to a few units of rounding."""
@@ -53,7 +53,7 @@ class CorrelationMap:
     q: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "q", float(variances(self.q)))
+        object.__setattr__(self, "q", float(variances("q", self.q)))
 
     # -------------------------------------------------------------- the map in its coordinates
 

@@ -19,10 +19,11 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError, InfeasibleError
+from ..gaussian.arguments import variances
 from ..result import SCHEMA_VERSION, FloatArray, Result, Status
 from .fixed_point import scale2, search_grid, vanishes_at_zero
 from .roots import all_roots
-from .variance import VarianceMap, variances
+from .variance import VarianceMap
 
 _LOW, _HIGH, _PER_DECADE = 1e-6, 1e4, 6
 _ROUNDING = 16 * np.finfo(np.float64).eps
@@ -169,7 +170,7 @@ def edge_of_chaos(
             "A residual layer that keeps its input in full lets lengths and gradients grow.",
             "Use |alpha| < 1, for instance alpha² + beta² = 1.",
         )
-    points = [_at(layer, float(variances(q)))] if q is not None else _with_bias(layer)
+    points = [_at(layer, float(variances("q", q)))] if q is not None else _with_bias(layer)
     first, others = points[0], tuple(points[1:])
     return _answer(layer, first, others, options)
 

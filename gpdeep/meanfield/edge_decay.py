@@ -25,6 +25,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
+from ..gaussian.arguments import depths
 from ..result import FloatArray
 from .correlation import CorrelationMap, deficits
 from .edge import edge_of_chaos
@@ -60,7 +61,7 @@ class EdgeLaw:
 
     def leading(self, depth: Any) -> Any:
         """4/(κ l)² or 1/(β l) = 2/(C''(1) l), whatever the start."""
-        layers = _depths(depth)
+        layers = depths(depth)
         return (4 / (self.kappa * layers) ** 2 if self.kappa > 0 else 1 / (self.beta * layers))[()]
 
     def one_minus_c(self, depth: Any, delta0: float) -> Any:
@@ -69,7 +70,7 @@ class EdgeLaw:
         Relative error, largest at the depth where the law takes over: about 1e-5 for smooth φ, 1e-5 for kinked φ, and
         falling as ln l/l beyond.
         """
-        layers = _depths(depth)
+        layers = depths(depth)
         start = float(deficits(delta0))
         if start == 0:
             return np.zeros_like(layers)[()]
@@ -170,10 +171,3 @@ def edge_law(
         )
     third = float(layer.chi(3, edge.q_star)) / 6 if edge.kappa == 0 else math.inf
     return EdgeLaw(CorrelationMap(layer, edge.q_star), edge.kappa, edge.chi_2 / 2, third)
-
-
-def _depths(depth: Any) -> FloatArray:
-    layers = np.asarray(depth, dtype=np.float64)
-    if not ((layers >= 1) & np.isfinite(layers)).all():
-        raise DomainError(f"depth is {depth!r}.", "Layers count from 1.", "Give a finite depth of 1 or more.")
-    return layers

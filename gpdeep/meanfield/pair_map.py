@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from ..activations import Activation, activation
-from ..errors import DomainError
+from ..gaussian.arguments import layer_count, variances
 from ..result import FloatArray
 from .correlation import deficits
-from .variance import VarianceMap, variances
+from .variance import VarianceMap
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def pair_step(layer: VarianceMap, q1: Any, q2: Any, delta: Any) -> tuple[Any, An
     """
     phi, weight = layer.phi, layer.beta**2 * layer.sigma_w**2
     bias = layer.beta**2 * layer.sigma_b**2
-    q1, q2, delta = variances(q1), variances(q2), deficits(delta)
+    q1, q2, delta = variances("q1", q1), variances("q2", q2), deficits(delta)
     seen1, seen2 = layer.seen(q1), layer.seen(q2)
     theta = 2 * np.arcsin(np.sqrt(delta / 2))
     next1, next2 = layer(q1), layer(q2)
@@ -127,13 +127,12 @@ def propagate_pair(
     (True, True)
     """
     layer = VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
-    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 0:
-        raise DomainError(f"depth is {depth!r}.", "Depth counts layers.", "Give an int of 0 or more.")
-    q1, q2, delta = np.broadcast_arrays(variances(q1), variances(q2), deficits(delta))
-    shape = (int(depth) + 1, *q1.shape)
+    layers = layer_count(depth)
+    q1, q2, delta = np.broadcast_arrays(variances("q1", q1), variances("q2", q2), deficits(delta))
+    shape = (layers + 1, *q1.shape)
     first, second, apart = np.empty(shape), np.empty(shape), np.empty(shape)
     first[0], second[0], apart[0] = q1, q2, delta
-    for level in range(int(depth)):
+    for level in range(layers):
         first[level + 1], second[level + 1], apart[level + 1] = pair_step(
             layer, first[level], second[level], apart[level]
         )

@@ -22,9 +22,10 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError, InfeasibleError
+from ..gaussian.arguments import variances
 from ..result import FloatArray, Result
 from .fixed_point import scale2
-from .variance import VarianceMap, variances
+from .variance import VarianceMap
 
 _ROUNDING = 16 * np.finfo(np.float64).eps
 _LOW, _HIGH, _ROWS = 1e-6, 1e3, 181
@@ -272,7 +273,7 @@ def increasing(values: Any, least: int = 2) -> FloatArray:
     DomainError
         They are not.
     """
-    points = np.atleast_1d(np.asarray(variances(values)))
+    points = np.atleast_1d(np.asarray(variances("q_star", values)))
     if points.ndim != 1 or points.size < least or not (np.diff(points) > 0).all():
         raise DomainError(
             f"{points.size} values of shape {points.shape} were given to go through.",

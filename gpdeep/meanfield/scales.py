@@ -24,10 +24,11 @@ from scipy.optimize import brentq
 
 from ..activations import Activation, activation
 from ..errors import DomainError
+from ..gaussian.arguments import variances
 from ..result import SCHEMA_VERSION, Result, Status, StatusCode, render_table
 from .correlation import CorrelationMap
 from .fixed_point import FixedPoint, FixedPoints, points_of
-from .variance import VarianceMap, variances
+from .variance import VarianceMap
 
 EDGE_WIDTH = 1e-9
 """|χ₁ - 1| up to here counts as the edge of chaos."""
@@ -157,7 +158,7 @@ def depth_scales(
     chaotic 0.299318 9.0515
     """
     layer = VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
-    start = float(variances(q))
+    start = float(variances("q", q))
     if isinstance(factor, (bool, str)) or not 0 < factor < math.inf:
         raise DomainError(
             f"factor is {factor!r}.",

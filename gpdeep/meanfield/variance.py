@@ -26,7 +26,7 @@ import numpy as np
 from ..activations import Activation, activation
 from ..activations.base import Moments
 from ..errors import DomainError
-from ..result import FloatArray
+from ..gaussian.arguments import variances
 
 _LARGEST = 1e50  # squares of sigmas and slopes stay within float64
 
@@ -84,47 +84,47 @@ class VarianceMap:
 
     def __call__(self, q: Any) -> Any:
         """V(q), of the shape of q ≥ 0."""
-        q = variances(q)
+        q = variances("q", q)
         return self._of(q, self.moments(q).second)
 
     def slope(self, q: Any) -> Any:
         """V'(q)."""
-        q = variances(q)
+        q = variances("q", q)
         own = 0.0 if self.layer_norm else self.moments(q).d_second
         return self.alpha**2 + self._weight * own + 0 * q
 
     def curvature(self, q: Any) -> Any:
         """V''(q)."""
-        q = variances(q)
+        q = variances("q", q)
         return self._weight * (0.0 if self.layer_norm else self.moments(q).d2_second) + 0 * q
 
     def chi_1(self, q: Any) -> Any:
         """χ₁(q): the factor of a squared gradient, from the layer's output to its input."""
-        q = variances(q)
+        q = variances("q", q)
         return self.alpha**2 + self._weight * self.moments(q).slope_second * self.seen(q) / q
 
     def d_chi_1(self, q: Any) -> Any:
         """dχ₁/dq."""
-        q, m = variances(q), self.moments(q)
+        q, m = variances("q", q), self.moments(q)
         return self._weight * (-m.slope_second / q**2 if self.layer_norm else m.d_slope_second)
 
     def noise(self, q: Any) -> Any:
         """c(q): a dense layer's variance fluctuates by c(q)/√n at width n, c = σ_w² √(E φ⁴ - (E φ²)²)."""
-        q, m = variances(q), self.moments(q)
+        q, m = variances("q", q), self.moments(q)
         return self._weight * np.sqrt(np.maximum(m.fourth - m.second**2, 0.0)) + 0 * q
 
     # -------------------------------------------------------------- the correlation map at c = 1
 
     def chi(self, order: int, q: Any) -> Any:
         """χ_k = C^(k)(1) at a fixed point q for k = `order` ≥ 1: q_φ^k σ_w² E[(φ^(k))²]/q, β² included."""
-        q, seen = variances(q), self.seen(q)
+        q, seen = variances("q", q), self.seen(q)
         if order == 1:
             return self.chi_1(q)
         return self._weight * seen**order * self.phi.derivative_moment(order, seen) / q
 
     def kappa(self, q: Any) -> Any:
         r"""κ = σ_w² (√2/3π) Σ_j c_j² e^{-t_j²/2q}: at a fixed point 1 - C = χ₁(1-c) - κ(1-c)^{3/2} + ..."""
-        q, seen = variances(q), self.seen(q)
+        q, seen = variances("q", q), self.seen(q)
         squares = sum(jump2 * np.exp(-(t**2) / (2 * seen)) for t, jump2 in self.phi.kinks)
         return self._weight * math.sqrt(2) / (3 * math.pi) * squares * seen / q + 0 * q
 
@@ -178,24 +178,6 @@ def variance_map(
     0.729727656227 0.729727656227
     """
     return VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
-
-
-def variances(q: Any) -> FloatArray:
-    """`q` in float64, positive and finite.
-
-    Raises
-    ------
-    DomainError
-        An entry is zero, negative, NaN or infinite, or not a number.
-    """
-    values = np.asarray(q)
-    if values.dtype.kind not in "iuf" or not ((values > 0) & np.isfinite(values)).all():
-        raise DomainError(
-            f"q is {q!r}.",
-            "A variance of pre-activations is positive and finite; zero, a negative number, NaN or text was given.",
-            "Give variances such as 1.0.",
-        )
-    return values.astype(np.float64)[()]
 
 
 def _number(value: Any) -> float:

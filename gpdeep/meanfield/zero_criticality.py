@@ -27,11 +27,11 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles
+from ..gaussian.arguments import angles, depths, variances
 from ..result import FloatArray
 from .correlation import CorrelationMap
 from .edge import curvature_at_zero, edge_of_chaos
-from .variance import VarianceMap, variances
+from .variance import VarianceMap
 
 _SMALL = 5e-3  # of q B: where the limit is read off; its error is estimated from twice that
 _MOST_STEPS = 20_000
@@ -54,10 +54,7 @@ class CriticalLaw:
 
     def variance(self, depth: Any) -> Any:
         """1/(B l): the variance after many layers l ≥ 1, whatever the start; relative error O(ln l/l)."""
-        layers = np.asarray(depth, dtype=np.float64)
-        if not ((layers >= 1) & np.isfinite(layers)).all():
-            raise DomainError(f"depth is {depth!r}.", "Layers count from 1.", "Give a finite depth of 1 or more.")
-        return (1 / (self.rate * layers))[()]
+        return (1 / (self.rate * depths(depth)))[()]
 
     def angle_limit(self, theta: Any, q: float) -> tuple[Any, Any]:
         """θ_∞ for angles `theta` in [0, π] between inputs of variance q > 0, and an estimate of its error.
@@ -65,7 +62,7 @@ class CriticalLaw:
         The map is iterated until q B is below 5e-3 (some 200 layers), and the rest summed by the law above; the error
         is a third of the difference to the same from q B = 1e-2, the terms left out being of order q².
         """
-        now, size = np.array(angles(theta)), float(variances(q))
+        now, size = np.array(angles(theta)), float(variances("q", q))
         estimates: list[FloatArray] = []  # from q B = 1e-2, then from half of it
         for _ in range(_MOST_STEPS):
             if size * self.rate <= (_SMALL if estimates else 2 * _SMALL):
