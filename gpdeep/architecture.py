@@ -181,11 +181,6 @@ class Architecture:
         return found
 
     @property
-    def is_dense(self) -> bool:
-        """Whether all blocks are plain layers."""
-        return all(block.kind is Kind.DENSE for block in self.blocks)
-
-    @property
     def wirings(self) -> tuple[Wiring, ...]:
         """How each hidden layer is wired, residual only where the width stays: what `gpdeep.finite` takes."""
         layers = [

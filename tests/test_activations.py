@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gpdeep import DomainError, activation
+from gpdeep import DomainError, Mixture, PiecewiseLinear, activation
 from gpdeep.activations import TwoSlope
 
 Z = np.linspace(-3, 3, 7)
@@ -48,3 +48,33 @@ def test_bad_names_are_refused(text: str) -> None:
 def test_zero_function_is_refused() -> None:
     with pytest.raises(DomainError, match="slopes"):
         TwoSlope("zero", 0.0, 0.0)
+
+
+@pytest.mark.parametrize("text", ["crelu:1.23456789,1.5", "cst:0.1,0.30000000000000004", "st:1e-05", "relu_tau:-0.7"])
+@pytest.mark.parametrize("other", ["softplus:2.123456789", "elu:0.123456789", "prelu:0.333333333333333", "hard_tanh:2"])
+def test_names_keep_full_precision_and_read_back(text: str, other: str) -> None:
+    for name in (text, other):
+        phi = activation(name)
+        again = activation(phi.name)
+        assert again.name == phi.name
+        np.testing.assert_array_equal(again(Z), phi(Z))
+    assert activation("crelu:1.23456789,1.5").name == "crelu:1.23456789,1.5"
+
+
+@pytest.mark.parametrize("knot", [1.0, 32.0, 1e4])
+def test_odd_and_even_are_facts_and_not_samples(knot: float) -> None:
+    clipped = PiecewiseLinear("asym", 0.0, 1.0, (knot,), (-1.0,))
+    assert not clipped.odd
+    assert not clipped.even
+    assert PiecewiseLinear("sym", -knot, 0.0, (-knot, knot), (1.0, -1.0)).odd
+    assert PiecewiseLinear("valley", 0.0, -1.0, (-knot, knot), (1.0, 1.0)).even
+    assert activation("tanh").odd
+    assert activation("cos").even
+    assert not activation("gelu").odd
+
+
+def test_a_mixture_is_even_only_if_its_parts_are() -> None:
+    assert Mixture((activation("abs"), activation("cos")), (1, 1)).even
+    assert not Mixture((activation("abs"), activation("tanh")), (1, 1)).even
+    with pytest.raises(DomainError, match="mixture"):
+        Mixture((activation("abs"),), ("a",))

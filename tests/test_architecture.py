@@ -19,7 +19,6 @@ def test_blocks_carry_their_options() -> None:
     net = Architecture.parse("784, res(128x50, alpha=1, beta=0.1), ln(64x2), 10")
     assert net.blocks == (Block(128, 50, Kind.RESIDUAL, 1.0, 0.1), Block(64, 2, Kind.LAYER_NORM))
     assert net.depth == 52
-    assert not net.is_dense
 
 
 def test_effective_depth_is_the_sum_of_inverse_widths() -> None:

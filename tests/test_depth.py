@@ -211,6 +211,19 @@ def test_infinite_width_with_bias_against_the_kernel_recursion() -> None:
     )
 
 
+def test_predictions_of_the_first_version_are_read(tmp_path: Path) -> None:
+    answer = predict_depth("1,16x3,1")
+    file = answer.save(tmp_path / "answer.json")
+    text = file.read_text()
+    home = f"{type(answer).__module__}:DepthPrediction"
+    assert home in text
+    file.write_text(text.replace(home, "gpdeep.depth:DepthPrediction"))  # where 0.1.0 had the class
+    assert load(file) == answer
+    file.write_text(text.replace(home, "gpdeep.width:DepthPrediction"))
+    with pytest.raises(DomainError, match="gpdeep result"):
+        load(file)
+
+
 def test_save_and_load(tmp_path: Path) -> None:
     answer = predict_depth("784,16x5,10")
     again = load(answer.save(tmp_path / "answer.json"))

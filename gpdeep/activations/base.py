@@ -23,6 +23,17 @@ import numpy as np
 from ..result import FloatArray
 
 
+def label(name: str, *parameters: float) -> str:
+    """The name with its parameters to full precision, as the catalogue reads it back.
+
+    Examples
+    --------
+    >>> label("crelu", 1.0, 0.1 + 0.2)
+    'crelu:1,0.30000000000000004'
+    """
+    return ":".join([name, *[",".join(repr(float(p)).removesuffix(".0") for p in parameters)][: len(parameters)]])
+
+
 @dataclass(frozen=True)
 class Moments:
     """Expectations of φ at x = √q z, z ~ N(0, 1); each of the shape of q.
@@ -72,9 +83,19 @@ class Activation(ABC):
         """Pairs (t, c²) of the points where φ' jumps and the squared jump; empty if φ' is continuous."""
 
     @property
+    def curvature_jumps(self) -> tuple[tuple[float, float], ...]:
+        """Pairs (t, J²) of the points where φ'' jumps and the squared jump, without a kink."""
+        return ()
+
+    @property
     def homogeneous(self) -> bool:
         """Whether φ(λx) = λφ(x) for all λ > 0; then angles do not depend on lengths."""
         return False
+
+    @property
+    def parts_with_shares(self) -> tuple[tuple[float, Activation], ...]:
+        """Shares of the neurons and what they apply: ((1, φ),) unless φ is a mixture."""
+        return ((1.0, self),)
 
     @property
     def largest_variance(self) -> float:
@@ -83,15 +104,18 @@ class Activation(ABC):
 
     @property
     def odd(self) -> bool:
-        """Whether φ(-x) = -φ(x), by its values at 64 points."""
-        x = np.geomspace(1e-3, 30, 64)
+        """Whether φ(-x) = -φ(x), by its values at 64 points and beyond each kink."""
+        x = self._probes()
         return bool(np.array_equal(self(-x), -self(x)))
 
     @property
     def even(self) -> bool:
-        """Whether φ(-x) = φ(x), by its values at 64 points."""
-        x = np.geomspace(1e-3, 30, 64)
+        """Whether φ(-x) = φ(x), by its values at 64 points and beyond each kink."""
+        x = self._probes()
         return bool(np.array_equal(self(-x), self(x)))
+
+    def _probes(self) -> FloatArray:
+        return np.concatenate([np.geomspace(1e-3, 30, 64), [1.5 * abs(t) for t, _ in self.kinks]])
 
     # ------------------------------------------------------------------ one variable
 

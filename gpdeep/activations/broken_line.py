@@ -110,6 +110,17 @@ class PiecewiseLinear(Activation):
         return self.a == 0 and self.t in ((), (0.0,))
 
     @property
+    def odd(self) -> bool:
+        """Whether φ(-x) = -φ(x): knots and slopes are symmetric about 0, where φ is 0."""
+        symmetric = tuple(-t for t in reversed(self.t)) == self.t and self.slopes == self.slopes[::-1]
+        return symmetric and float(self(np.zeros(1))[0]) == 0
+
+    @property
+    def even(self) -> bool:
+        """Whether φ(-x) = φ(x): knots are symmetric about 0, slopes antisymmetric."""
+        return tuple(-t for t in reversed(self.t)) == self.t and tuple(-m for m in self.slopes[::-1]) == self.slopes
+
+    @property
     def kinks(self) -> tuple[tuple[float, float], ...]:
         """Pairs (t_j, c_j²)."""
         return tuple((t, c * c) for t, c in zip(self.t, self.c, strict=True))
@@ -136,7 +147,7 @@ class PiecewiseLinear(Activation):
             )
         levels = None if self.at_knots is None else tuple(scale * v for v in self.at_knots)
         return PiecewiseLinear(
-            f"{self.name}*{scale:g}", scale * self.a, self.b, tuple(scale * t for t in self.t), self.c, levels
+            f"{self.name}*{scale!r}", scale * self.a, self.b, tuple(scale * t for t in self.t), self.c, levels
         )
 
     def __call__(self, x: Any) -> Any:
@@ -291,7 +302,7 @@ class PiecewiseLinear(Activation):
         kinks of opposite jumps at a distance of d √q lose 1e-16/d² of it. Cost: 2 µs an angle for each pair of kinks.
         """
         t, s1, s2 = _angles_and_scales(theta, q1, q2)
-        if self._even:  # θ and π - θ are the same
+        if self.even:  # θ and π - θ are the same
             t = np.minimum(t, supplement(t))
         straight = self._aligned_slopes(q1, q2) * (2 * np.sin(t / 2) ** 2)
         return (s1 * s2 * (straight - self._over_pairs(ramp_overlap, t, s1, s2, q2 is None)))[()]
@@ -313,12 +324,6 @@ class PiecewiseLinear(Activation):
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(total == 0, 0.0, total / (sine(t) * s * s))
         return value[()]
-
-    @property
-    def _even(self) -> bool:
-        """Whether φ(-x) = φ(x)."""
-        mirrored = tuple(-t for t in reversed(self.t)), tuple(-m for m in reversed(self.slopes))
-        return bool(self.t) and mirrored == (self.t, self.slopes)
 
     def _aligned_slopes(self, q1: Any, q2: Any) -> FloatArray:
         """E φ'(√q₁ z)φ'(√q₂ z)."""

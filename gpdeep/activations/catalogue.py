@@ -9,11 +9,9 @@ from typing import Any
 
 from ..errors import DomainError
 from .base import Activation
-from .two_slope import TwoSlope
+from .two_slope import relu
 
-RELU = TwoSlope("relu", 0.0, 1.0)
-ABS = TwoSlope("abs", -1.0, 1.0)
-IDENTITY = TwoSlope("identity", 1.0, 1.0)
+RELU = relu()
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,11 @@ class _Entry:
 
 
 _CATALOGUE = {
-    "relu": _Entry("catalogue", "RELU"),
-    "leaky_relu": _Entry("catalogue", "leaky_relu", ("slope",), (0.01,)),  # PyTorch's defaults
-    "prelu": _Entry("catalogue", "prelu", ("slope",), (0.25,)),
-    "abs": _Entry("catalogue", "ABS"),
-    "identity": _Entry("catalogue", "IDENTITY"),
+    "relu": _Entry("two_slope", "relu"),
+    "leaky_relu": _Entry("two_slope", "leaky_relu", ("slope",), (0.01,)),  # PyTorch's defaults
+    "prelu": _Entry("two_slope", "prelu", ("slope",), (0.25,)),
+    "abs": _Entry("two_slope", "absolute"),
+    "identity": _Entry("two_slope", "identity"),
     "relu6": _Entry("piecewise_linear", "relu6"),
     "relu_tau": _Entry("piecewise_linear", "relu_tau", ("tau",)),
     "st": _Entry("piecewise_linear", "soft_threshold", ("tau",)),
@@ -64,7 +62,6 @@ _CATALOGUE = {
     "selu": _Entry("elu", "selu"),
 }
 NAMES = tuple(_CATALOGUE)
-VARIANCE_PRESERVING = ("relu", "leaky_relu")
 
 
 def parse_activation(text: str) -> tuple[str, tuple[float, ...]]:
@@ -139,20 +136,10 @@ def activation(text: str | Activation) -> Any:
     missing = len(entry.parameters) - len(parameters)
     if not 0 <= missing <= len(entry.defaults):
         raise DomainError(
-            f"Activation '{text}' has {len(parameters)} parameters; {name} takes "
+            f"Activation '{text}' comes with {len(parameters)} numbers; {name} takes "
             + (entry.usage.replace(",", " and ") if entry.parameters else "none")
             + ".",
             "A parameter is missing, or one of another activation was given.",
             f"Write {name}" + (f":{entry.usage}, with numbers." if entry.parameters else "."),
         )
     return entry.make((*parameters, *entry.defaults[len(entry.defaults) - missing :]))
-
-
-def leaky_relu(slope: float) -> TwoSlope:
-    """x for x > 0, slope·x for x < 0: a fixed slope."""
-    return TwoSlope(f"leaky_relu:{slope:g}", slope)
-
-
-def prelu(slope: float) -> TwoSlope:
-    """x for x > 0, slope·x for x < 0: a learned slope at its start."""
-    return TwoSlope(f"prelu:{slope:g}", slope)

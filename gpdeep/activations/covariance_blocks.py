@@ -13,12 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array
 
-from ..errors import DomainError
 from ..gaussian.mehler import Mehler
 from ..result import FloatArray
-from .variance_pairs import variances
+from .variance_pairs import prepared_covariance
 
 _BLOCK = 2**14
 _DISTINCT = 20_000
@@ -33,7 +31,7 @@ def closed_covariance(formula: Callable[..., Any], k: Any, q1: Any, q2: Any) -> 
     DomainError
         A variance is not positive, or |k| exceeds √(q1 q2) by more than rounding, or is NaN.
     """
-    tensor, xp, k, q1, q2 = _prepared(k, q1, q2)
+    tensor, xp, k, q1, q2 = prepared_covariance(k, q1, q2)
     if tensor is not None:
         return xp.astype(formula(k, q1, q2, xp), tensor.dtype)
     return _blockwise(lambda k, q1, q2: formula(k, q1, q2, np), k, q1, q2)
@@ -47,7 +45,7 @@ def mehler_covariance(table: Callable[[FloatArray], FloatArray], order: int, k: 
     table : callable
         Takes variances, shape (n,), and gives a_m, shape (n, terms).
     """
-    tensor, xp, k, q1, q2 = _prepared(k, q1, q2)
+    tensor, xp, k, q1, q2 = prepared_covariance(k, q1, q2)
     host1, host2 = (np.asarray(x.detach().cpu()) if tensor is not None else x for x in (q1, q2))
     distinct = np.unique(np.concatenate([host1.ravel(), host2.ravel()]))
     if min(host1.size, host2.size) == 0:
@@ -139,31 +137,3 @@ def _blockwise(of: Callable[..., Any], *arrays: Any, block: int = _BLOCK) -> Any
         part = [x[start : start + step] if x.ndim == len(shape) and x.shape[0] > 1 else x for x in arrays]
         out[start : start + step] = of(*part)
     return out
-
-
-def _prepared(k: Any, q1: Any, q2: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """The tensor that says where the result goes (or None), its namespace, and k, q1, q2 in float64 there."""
-    tensor = next((x for x in (k, q1, q2) if is_torch_array(x)), None)
-    # float32 covariances exceed the product of the roots by its rounding
-    slack = 1e-6 if "float32" in str(getattr(k, "dtype", "")) else 1e-9
-    if tensor is None:
-        given = variances(q1=q1, q2=q2)
-        k, q1, q2 = np.asarray(k, dtype=np.float64), given["q1"], given["q2"]
-        xp: Any = np
-        ok = (k * k <= (q1 * (1 + slack) ** 2) * q2).all()
-    else:
-        xp = array_namespace(tensor)
-        k, q1, q2 = (
-            xp.astype(x, xp.float64) if is_torch_array(x) else xp.asarray(x, dtype=xp.float64, device=tensor.device)
-            for x in (k, q1, q2)
-        )
-        if not (bool((q1 > 0).all()) and bool((q2 > 0).all())):
-            variances(q1=q1.detach().cpu().numpy(), q2=q2.detach().cpu().numpy())
-        ok = bool((k * k <= (q1 * (1 + slack) ** 2) * q2).all())
-    if not ok:
-        raise DomainError(
-            "A covariance exceeds √(q1 q2) in magnitude, or is NaN.",
-            "The matrix is not positive semidefinite, or variances and standard deviations are mixed up.",
-            "Give covariances with |k| ≤ √(q1 q2), where q1 and q2 are variances.",
-        )
-    return tensor, xp, k, q1, q2

@@ -15,20 +15,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_torch_array
+from array_api_compat import is_torch_array
 
-from ..errors import DomainError
 from ..gaussian.piecewise_chebyshev import PiecewiseChebyshev, fit_panels
 from ..gaussian.ramp_excess import ramp_excess
 from ..result import FloatArray
-from .variance_pairs import variances
+from .variance_pairs import prepared_covariance
 
 if TYPE_CHECKING:
     from .broken_line import PiecewiseLinear
 
 _INV_TWO_PI = 1 / (2 * math.pi)
 _WORTH_A_TABLE = 4096  # entries
-_SLACK = 1e-6  # float32 covariances exceed the product of the roots by their rounding
 _BLOCK = 1 << 14  # entries whose temporaries stay in the cache
 
 
@@ -59,8 +57,8 @@ def linear_covariance(phi: PiecewiseLinear, k: Any, q1: Any, q2: Any, *, slope: 
     *Cost* an entry on one core: 40 ns for one kink at 0; 0.2 µs if all variances are one number and there are more than
     4,096 entries (numpy), 0.6 µs for each ordered pair of kinks otherwise.
     """
-    xp, tensor, (k, q1, q2) = _same_kind(k, q1, q2)
-    _check(xp, k, q1, q2)
+    first, xp, k, q1, q2 = prepared_covariance(k, q1, q2)
+    tensor = first is not None
     s1, s2 = xp.sqrt(q1), xp.sqrt(q2)
     if phi.homogeneous or phi.linear:
         value = _by_rows(phi, k, s1, s2, slope) if not tensor and k.ndim else _arc_cosine(xp, phi, k, s1 * s2, slope)
@@ -143,27 +141,3 @@ def _table(phi: PiecewiseLinear, q: float, slope: bool) -> PiecewiseChebyshev:
         return fit_panels(lambda theta: np.asarray(phi.slope_product(theta, q)), [0.0, math.pi], floor=1.0)
     second = float(phi.moments(q).second)
     return fit_panels(lambda theta: second - phi.gap(theta, q), [0.0, math.pi], floor=second)
-
-
-def _check(xp: Any, k: Any, q1: Any, q2: Any) -> None:
-    for name, q in (("q1", q1), ("q2", q2)):
-        if not bool(xp.all((q > 0) & (q < math.inf))):
-            variances(**{name: np.asarray(q.detach().cpu()) if is_torch_array(q) else q})  # raises
-    if not bool(xp.all(xp.abs(k) <= (xp.sqrt(q1) * (1 + _SLACK)) * xp.sqrt(q2))):
-        raise DomainError(
-            "A covariance exceeds √(q1 q2) in magnitude, or is NaN.",
-            "The matrix is not positive semidefinite, or variances and standard deviations are mixed up.",
-            "Give covariances with |k| ≤ √(q1 q2), where q1 and q2 are variances.",
-        )
-
-
-def _same_kind(k: Any, q1: Any, q2: Any) -> tuple[Any, bool, tuple[Any, Any, Any]]:
-    """The namespace, whether it is torch's, and the arguments as float64 arrays or tensors of one device."""
-    tensors = [value for value in (k, q1, q2) if is_torch_array(value)]
-    if not tensors:
-        wide = [np.asarray(value, dtype=np.float64) for value in (k, q1, q2)]
-        return np, False, (wide[0], wide[1], wide[2])
-    xp = array_namespace(tensors[0])
-    place = device(tensors[0])
-    k, q1, q2 = (xp.asarray(value, dtype=xp.float64, device=place) for value in (k, q1, q2))
-    return xp, True, (k, q1, q2)

@@ -52,7 +52,8 @@ class Mixture(Activation):
     def __post_init__(self) -> None:
         parts, shares = tuple(self.parts), tuple(self.shares)
         ok = len(parts) == len(shares) > 0 and all(isinstance(part, Activation) for part in parts)
-        if not ok or not all(0 < share < math.inf for share in shares):
+        numbers = all(isinstance(share, (int, float)) and 0 < share < math.inf for share in shares)
+        if not ok or not numbers:
             raise DomainError(
                 f"A mixture of {len(parts)} activations with the shares {shares!r}.",
                 "Each activation needs one share, a positive finite number; an activation is an object, not its name.",
@@ -100,9 +101,19 @@ class Mixture(Activation):
         )
 
     @property
+    def curvature_jumps(self) -> tuple[tuple[float, float], ...]:
+        """Pairs (t, w J²)."""
+        return tuple((t, share * j2) for share, part in self.parts_with_shares for t, j2 in part.curvature_jumps)
+
+    @property
     def homogeneous(self) -> bool:
         """Whether all parts are."""
         return all(part.homogeneous for part in self.parts)
+
+    @property
+    def parts_with_shares(self) -> tuple[tuple[float, Activation], ...]:
+        """Pairs (w_i, φ_i)."""
+        return tuple(zip(self.shares, self.parts, strict=True))
 
     @property
     def largest_variance(self) -> float:

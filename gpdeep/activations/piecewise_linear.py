@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 
 from ..errors import DomainError
+from ..gaussian.arguments import real
+from .base import label
 from .broken_line import PiecewiseLinear
 
 __all__ = ["PiecewiseLinear", "crelu", "cst", "hard_tanh", "relu6", "relu_tau", "soft_threshold"]
@@ -38,7 +40,8 @@ def relu_tau(tau: float) -> PiecewiseLinear:
     >>> float(relu_tau(1.0)(3.0))
     2.0
     """
-    return PiecewiseLinear(f"relu_tau:{tau:g}", 0.0, 0.0, (tau,), (1.0,), (0.0,))
+    tau = real("tau", tau, -math.inf, math.inf, "a threshold on the axis of the pre-activations")
+    return PiecewiseLinear(label("relu_tau", tau), 0.0, 0.0, (tau,), (1.0,), (0.0,))
 
 
 def soft_threshold(tau: float) -> PiecewiseLinear:
@@ -62,7 +65,7 @@ def soft_threshold(tau: float) -> PiecewiseLinear:
     _check("tau", tau, zero=True)
     if tau == 0:
         return PiecewiseLinear("st:0", 0.0, 1.0)
-    return PiecewiseLinear(f"st:{tau:g}", tau, 1.0, (-tau, tau), (-1.0, 1.0), (0.0, 0.0))
+    return PiecewiseLinear(label("st", tau), tau, 1.0, (-tau, tau), (-1.0, 1.0), (0.0, 0.0))
 
 
 def crelu(tau: float, m: float) -> PiecewiseLinear:
@@ -88,7 +91,7 @@ def crelu(tau: float, m: float) -> PiecewiseLinear:
     """
     _check("m", m)
     _apart("crelu", tau, m)
-    return PiecewiseLinear(f"crelu:{tau:g},{m:g}", 0.0, 0.0, (tau, tau + m), (1.0, -1.0), (0.0, m))
+    return PiecewiseLinear(label("crelu", tau, m), 0.0, 0.0, (tau, tau + m), (1.0, -1.0), (0.0, m))
 
 
 def cst(tau: float, m: float) -> PiecewiseLinear:
@@ -115,7 +118,7 @@ def cst(tau: float, m: float) -> PiecewiseLinear:
     _check("tau", tau, zero=True)
     _check("m", m)
     _apart("cst", tau, m)
-    name = f"cst:{tau:g},{m:g}"
+    name = label("cst", tau, m)
     if tau == 0:
         return PiecewiseLinear(name, -m, 0.0, (-m, m), (1.0, -1.0), (-m, m))
     knots = (-tau - m, -tau, tau, tau + m)
@@ -141,7 +144,7 @@ def hard_tanh(m: float = 1.0) -> PiecewiseLinear:
     -1.0
     """
     _check("m", m)
-    name = "hard_tanh" if m == 1 else f"hard_tanh:{m:g}"
+    name = "hard_tanh" if m == 1 else label("hard_tanh", m)
     return PiecewiseLinear(name, -m, 0.0, (-m, m), (1.0, -1.0), (-m, m))
 
 
@@ -157,7 +160,8 @@ def relu6() -> PiecewiseLinear:
 
 
 def _check(name: str, value: float, *, zero: bool = False) -> None:
-    if not (0 < value < math.inf or (zero and value == 0)):
+    number = real(name, value, -math.inf, math.inf, "a length on the axis of the pre-activations")
+    if not (0 < number < math.inf or (zero and number == 0)):
         raise DomainError(
             f"{name} = {value!r} is not a {'number of 0 or more' if zero else 'positive number'}.",
             "A threshold and a level are lengths on the axis of the pre-activations.",

@@ -164,6 +164,16 @@ class PiecewiseSmooth(Activation):
         return Moments(*(row.reshape(variance.shape)[()] for row in out))
 
     @property
+    def curvature_jumps(self) -> tuple[tuple[float, float], ...]:
+        """Pairs (t, J²) where φ'' jumps and φ' does not; jumps that are no more than rounding are left out."""
+        smooth = np.array([t for t, jump in zip(self.knots, self.jumps, strict=True) if jump == 0])
+        if not smooth.size:
+            return ()
+        step = 1e-9 * np.maximum(np.abs(smooth), 1.0)
+        jumps = np.asarray(self.curvature(smooth + step)) - np.asarray(self.curvature(smooth - step))
+        return tuple((float(t), float(j) ** 2) for t, j in zip(smooth, jumps, strict=True) if abs(j) > 1e-6)
+
+    @property
     def largest_variance(self) -> float:
         """(span / 1.3 REACH)²: φ is known on so many standard deviations."""
         return (min(-self.span[0], self.span[1]) / (1.3 * REACH)) ** 2

@@ -158,7 +158,7 @@ class Smooth(Activation):
         if self.closed is not None:
             given = variances(q1=q1, q2=q2)
             return self.closed.comonotone(given["q1"], given["q2"])[()]
-        return self._two_scales(q1, q2, 1.0, lambda w, a, b, _: (self.function(a) * self.function(b)) @ w)
+        return self._two_scales(q1, q2, 1.0, lambda w, a, b, *_: (self.function(a) * self.function(b)) @ w)
 
     def difference_second(self, factor: Any, q1: Any, q2: Any) -> Any:
         """E (φ(√q₂ z) - f φ(√q₁ z))², f = `factor`, without cancellation.
@@ -171,8 +171,7 @@ class Smooth(Activation):
         _, from_left, weight = gauss_legendre(8)
         near = min(self.strip, 2.0) / 2  # the 8-point rule is exact to 1e-15 on steps of half the strip
 
-        def squared(w: FloatArray, a: FloatArray, b: FloatArray, f: FloatArray) -> FloatArray:
-            step = b - a
+        def squared(w: FloatArray, a: FloatArray, b: FloatArray, step: FloatArray, f: FloatArray) -> FloatArray:
             close = np.abs(step) <= near
             start = self.function(a)
             difference = self.function(b) - start
@@ -257,7 +256,7 @@ class Smooth(Activation):
         return out
 
     def _two_scales(self, q1: Any, q2: Any, factor: Any, of: Callable[..., FloatArray]) -> Any:
-        """`of(w, √q₁ z, √q₂ z, factor)` for every pair, by the rule of the larger variance."""
+        """`of(w, √q₁ z, √q₂ z, (√q₂ - √q₁) z, factor)` for every pair, by the rule of the larger variance."""
         given = variances(q1=q1, q2=q2)
         a, b, f = np.broadcast_arrays(given["q1"], given["q2"], np.asarray(factor, dtype=np.float64))
         flat1, flat2, flat_f = a.ravel(), b.ravel(), f.ravel()
@@ -267,8 +266,9 @@ class Smooth(Activation):
             chunk = max(1, _NODES_AT_ONCE // len(z))
             for start in range(0, len(rows), chunk):
                 part = rows[start : start + chunk]
-                x, y = (np.sqrt(each[part])[:, None] * z for each in (flat1, flat2))
-                out[part] = of(w, x, y, flat_f[part][:, None])
+                s1, s2 = (np.sqrt(each[part])[:, None] for each in (flat1, flat2))
+                apart = (flat2[part] - flat1[part])[:, None] / (s1 + s2)  # of nearly equal roots, with its digits
+                out[part] = of(w, s1 * z, s2 * z, apart * z, flat_f[part][:, None])
         return out.reshape(a.shape)[()]
 
     def _by_pairs(self, of: Callable[..., FloatArray], theta: Any, q1: Any, q2: Any) -> Any:

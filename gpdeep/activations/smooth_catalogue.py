@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import DomainError
 from . import smooth_functions as functions
 from . import taylor
+from .base import label
 from .closed_forms import ERF_FORM, GELU_FORM
 from .closed_waves import COS_FORM, EXP_FORM, SIN_FORM
 from .smooth import Smooth
@@ -84,7 +85,7 @@ def softplus(beta: float = 1.0) -> Smooth:
 
 @lru_cache(maxsize=64)
 def _softplus(beta: float) -> Smooth:
-    name = "softplus" if beta == 1 else f"softplus:{beta:g}"
+    name = "softplus" if beta == 1 else label("softplus", beta)
     coefficients = _SOFTPLUS * beta ** (np.arange(taylor.TERMS) - 1.0)
     function, slope = functions.Softplus(beta), functions.SoftplusSlope(beta)
     return Smooth(name, function, slope, math.pi / beta, None, tuple(coefficients.tolist()))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..errors import DomainError
+from .base import label
 from .broken_line import PiecewiseLinear
 from .knots import LEAST
 
@@ -127,7 +128,7 @@ def leaky_relu(slope: float = 0.01) -> TwoSlope:
     >>> leaky_relu(0.1).negative
     0.1
     """
-    return TwoSlope(f"leaky_relu:{slope:g}", slope)
+    return TwoSlope(label("leaky_relu", slope), slope)
 
 
 def prelu(slope: float = 0.25) -> TwoSlope:
@@ -138,7 +139,7 @@ def prelu(slope: float = 0.25) -> TwoSlope:
     >>> prelu().negative
     0.25
     """
-    return TwoSlope(f"prelu:{slope:g}", slope)
+    return TwoSlope(label("prelu", slope), slope)
 
 
 def absolute() -> TwoSlope:

@@ -53,23 +53,64 @@ def from_covariances(one: OfPair, k: Any, q1: Any, q2: Any) -> Any:
     Raises
     ------
     DomainError
-        |k| exceeds √(q1 q2) by more than rounding, or is NaN.
+        As `prepared_covariance`.
     """
-    tensor = next((x for x in (k, q1, q2) if is_torch_array(x)), None)
+    tensor, xp, value, q1, q2 = prepared_covariance(k, q1, q2)
     if tensor is not None:
-        host = [x.detach().cpu().numpy() if is_torch_array(x) else x for x in (k, q1, q2)]
-        value = np.asarray(from_covariances(one, *host))
-        return array_namespace(tensor).asarray(value, dtype=tensor.dtype, device=tensor.device)
-    given = variances(q1=q1, q2=q2)
-    top = np.sqrt(given["q1"] * given["q2"])
-    value = np.asarray(k, dtype=np.float64)
+        value, q1, q2 = (x.detach().cpu().numpy() for x in (value, q1, q2))
+    top = np.sqrt(q1) * np.sqrt(q2)
+    sine = np.sqrt(np.maximum((top - value) * (top + value), 0))
+    out = by_pairs(one, np.arctan2(sine, value), q1, q2)
+    return out if tensor is None else xp.asarray(out, dtype=tensor.dtype, device=tensor.device)
+
+
+def prepared_covariance(k: Any, q1: Any, q2: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """The first tensor among the arguments (or None), its namespace, and `k`, `q1`, `q2` in float64 there.
+
+    Raises
+    ------
+    DomainError
+        A variance is not a positive finite number; |k| exceeds √(q1 q2) by more than 1e-9 of it (1e-6 if one of the
+        three is float32), or is NaN; text, truth values or complex numbers.
+    """
+    given = (k, q1, q2)
+    tensor = next((x for x in given if is_torch_array(x)), None)
     # float32 covariances exceed the product of the roots by its rounding
-    slack = 1e-6 if np.asarray(k).dtype == np.float32 else 1e-9
-    if not (np.abs(value) <= top * (1 + slack)).all():
+    narrow = any("float32" in str(getattr(x, "dtype", "")) for x in given)
+    top = 1 + (1e-6 if narrow else 1e-9)
+    if not _real(k):
+        raise DomainError(
+            f"The covariance is {k!r}.",
+            "Covariances are real numbers; text, truth values, complex numbers or ragged lists were given.",
+            "Give a float or an array of floats.",
+        )
+    if tensor is None:
+        xp: Any = np
+        k, q1, q2 = np.asarray(k, dtype=np.float64), checked("q1", q1), checked("q2", q2)
+    else:
+        xp = array_namespace(tensor)
+        for name, q in (("q1", q1), ("q2", q2)):
+            usual = is_torch_array(q) and _real(q) and bool(((q > 0) & xp.isfinite(q)).all())
+            if not usual:
+                checked(name, q.detach().cpu().numpy() if is_torch_array(q) else q)
+        k, q1, q2 = (
+            xp.astype(x, xp.float64) if is_torch_array(x) else xp.asarray(x, dtype=xp.float64, device=tensor.device)
+            for x in (k, q1, q2)
+        )
+    if not bool((xp.abs(k) <= (xp.sqrt(q1) * top) * xp.sqrt(q2)).all()):
         raise DomainError(
             "A covariance exceeds √(q1 q2) in magnitude, or is NaN.",
             "The matrix is not positive semidefinite, or variances and standard deviations are mixed up.",
             "Give covariances with |k| ≤ √(q1 q2), where q1 and q2 are variances.",
         )
-    sine = np.sqrt(np.maximum((top - value) * (top + value), 0))
-    return by_pairs(one, np.arctan2(sine, value), given["q1"], given["q2"])
+    return tensor, xp, k, q1, q2
+
+
+def _real(x: Any) -> bool:
+    """Whether `x` holds integers or floats."""
+    if is_torch_array(x):
+        return not x.is_complex() and str(x.dtype) != "torch.bool"
+    try:
+        return np.asarray(x).dtype.kind in "iuf"
+    except ValueError:  # rows of unequal length
+        return False

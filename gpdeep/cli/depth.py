@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..activations.catalogue import NAMES, VARIANCE_PRESERVING, activation, parse_activation
+from ..activations.catalogue import NAMES, activation
 from ..errors import DomainError, ValidityWarning
 from ..result import Status, StatusCode
+from .options import SigmaW, sigma_w_of
 from .output import answer, progress
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ def depth(
             "--activation", help=f"Activation: {', '.join(NAMES)}; with its parameters, as in leaky_relu:0.1."
         ),
     ] = "relu",
-    sigma_w: Annotated[
-        float | None, typer.Option(help="Standard deviation of weights times √fan-in; default for relu, leaky_relu.")
-    ] = None,
+    sigma_w: SigmaW = None,
     sigma_b: Annotated[float, typer.Option(help="Standard deviation of biases.")] = 0.0,
     weights: Annotated[str, typer.Option(help="Law of the weight matrices: gaussian or orthogonal.")] = "gaussian",
     angle: Annotated[float | None, typer.Option(help="Angle between the two inputs in radians; default π/2.")] = None,
@@ -105,16 +104,12 @@ def _network(text: str, name: str, sigma_w: float | None, sigma_b: float, weight
     """The architecture, with the activation and variances of the options, or those of the user's module."""
     if _MODULE_MARK in text:
         return _network_of_module(text, name, sigma_w, sigma_b, weights)
-    if sigma_w is None and parse_activation(name)[0] not in VARIANCE_PRESERVING:
-        raise DomainError(
-            f"--sigma-w is missing for the activation '{name}'.",
-            f"Only {' and '.join(VARIANCE_PRESERVING)} have a default, the value that keeps the variance.",
-            "Give --sigma-w; `gpdeep eoc` computes it on the edge of chaos.",
-        )
+    phi = activation(name)
+    sigma_w = sigma_w_of(phi, sigma_w)
     from ..architecture import Architecture
 
     network = Architecture.parse(text)
-    return replace(network, phi=activation(name), sigma_w=sigma_w, sigma_b=sigma_b, weights=weights), Status()
+    return replace(network, phi=phi, sigma_w=sigma_w, sigma_b=sigma_b, weights=weights), Status()
 
 
 def _network_of_module(

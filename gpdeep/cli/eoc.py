@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Activation, Alpha, AsJson, Beta, LayerNorm, Plot
+from .options import ActivationName, Alpha, AsJson, Beta, LayerNorm, Plot
 from .output import answer
 
 
 def eoc(
-    activation_name: Activation,
+    activation_name: ActivationName,
     q: Annotated[float | None, typer.Option(help="The variance of pre-activations that is to stay.")] = None,
     sigma_b: Annotated[float | None, typer.Option(help="Standard deviation of biases, instead of --q.")] = None,
     alpha: Alpha = 0.0,

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..errors import DomainError
-from .options import Activation, Alpha, AsJson, Beta, LayerNorm, Plot
+from .options import ActivationName, Alpha, AsJson, Beta, LayerNorm, Plot, SigmaW, sigma_w_of
 from .output import answer
-
-if TYPE_CHECKING:
-    from ..activations import Activation as Function
 
 
 def maps(
-    activation_name: Activation,
-    sigma_w: Annotated[
-        float | None,
-        typer.Option(
-            help="Standard deviation of weights times √fan-in; default, for relu and the like: keep variances."
-        ),
-    ] = None,
+    activation_name: ActivationName,
+    sigma_w: SigmaW = None,
     sigma_b: Annotated[float, typer.Option(help="Standard deviation of biases.")] = 0.0,
     q: Annotated[float, typer.Option(help="Variance of the first pre-activations.")] = 1.0,
     factor: Annotated[float, typer.Option(help="Trainable depth in units of the depth scale ξ_c.")] = 6.0,
@@ -44,8 +35,7 @@ def maps(
 
     phi = activation(activation_name)
     wiring: dict[str, Any] = {"alpha": alpha, "beta": beta, "layer_norm": layer_norm}
-    if sigma_w is None:
-        sigma_w = _keeps_variance(phi)
+    sigma_w = sigma_w_of(phi, sigma_w)
     found = depth_scales(phi, sigma_w=sigma_w, sigma_b=sigma_b, q=q, factor=factor, **wiring)
     if plot is not None:
         from ..meanfield.curves import map_curves
@@ -56,14 +46,3 @@ def maps(
         plot_variance_map(curves, left)
         save_figure(plot_correlation_map(curves, right), plot)
     return answer([found], as_json)
-
-
-def _keeps_variance(phi: Function) -> float:
-    """The σ_w of `phi` that keeps every variance, where there is one."""
-    if phi.default_sigma_w is None:
-        raise DomainError(
-            f"--sigma-w is missing for the activation '{phi.name}'.",
-            "Only homogeneous activations, such as relu, have a default: the value that keeps every variance.",
-            f"Give --sigma-w; `gpdeep eoc {phi.name}` computes it on the edge of chaos.",
-        )
-    return phi.default_sigma_w

@@ -133,7 +133,7 @@ def weight_sigma(phi: Any, sigma_w: Any) -> Any:
         )
     if sigma_w is not None:
         return sigma_w
-    found = phi.he_sigma_w if isinstance(phi, TwoSlope) else getattr(phi, "default_sigma_w", None)
+    found = getattr(phi, "default_sigma_w", None)  # a plain function has none
     if found is None:
         raise DomainError(
             "sigma_w is missing.",

@@ -95,6 +95,33 @@ def variances(name: str, value: Any) -> FloatArray:
     return q.astype(np.float64)
 
 
+def variance(name: str, value: Any) -> float:
+    """`value` as one positive finite number."""
+    q = variances(name, value)
+    if q.ndim:
+        raise DomainError(
+            f"{name} = {value!r} is an array of {q.size} numbers.",
+            "One variance is asked for here.",
+            f"Give {name} as a single number, and call once for each.",
+        )
+    return float(q)
+
+
+def real(name: str, value: Any, low: float, high: float, meaning: str) -> float:
+    """`value` as a float with low < value < high; `meaning` says what it is."""
+    try:
+        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low < number < high:
+        raise DomainError(
+            f"{name} = {value!r} is not a number between {low:g} and {high:g}.",
+            f"{name} is {meaning}; NaN, text, None, a list or a number out of range was given.",
+            f"Give {name} as a number strictly between {low:g} and {high:g}.",
+        )
+    return number
+
+
 def depths(depth: ArrayLike) -> FloatArray:
     """`depth` in float64, each a finite number of layers from 1."""
     layers = np.asarray(depth)
@@ -107,15 +134,31 @@ def depths(depth: ArrayLike) -> FloatArray:
     return layers.astype(np.float64)
 
 
-def layer_count(depth: Any) -> int:
-    """`depth` as a number of layers, 0 or more."""
-    if isinstance(depth, (bool, np.bool_)) or not isinstance(depth, (int, np.integer)) or depth < 0:
+def layer_count(depth: Any, most: int | None = None) -> int:
+    """`depth` as a number of layers, 0 or more and, where there is a bound, at most `most`."""
+    whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, (bool, np.bool_))
+    if not whole or depth < 0 or (most is not None and depth > most):
         raise DomainError(
-            f"depth = {depth!r} is not a number of layers.",
-            "Depth counts layers: an integer of 0 or more.",
-            "Give an int such as 1000.",
+            f"depth = {depth!r} is not a number of layers" + ("." if most is None else f" up to {most}."),
+            f"Depth counts layers: an integer of 0 or more{'' if most is None else f', here {most} at most'}.",
+            f"Give an int such as {1000 if most is None else min(1000, most)}.",
         )
     return int(depth)
+
+
+def memory_budget(value: Any) -> int:
+    """`value` as a number of bytes, positive and finite."""
+    try:
+        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise DomainError(
+            f"memory_budget = {value!r} is not a number of bytes.",
+            "It is zero, negative, infinite, NaN, text, None or a list.",
+            "Give for instance 4 * 2**30.",
+        )
+    return int(number)
 
 
 def supplement(theta: FloatArray) -> FloatArray:

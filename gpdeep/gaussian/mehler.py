@@ -23,6 +23,7 @@ import numpy as np
 
 from ..errors import DomainError
 from ..result import FloatArray
+from .arguments import variances
 
 MAX_TERMS = 60_000
 _REACH = 12.6  # √f is 6e-18 of its top there
@@ -67,14 +68,7 @@ def hermite_coefficients(function: Callable[[FloatArray], FloatArray], q: Any, s
     >>> print(np.round(a[:5] ** 2, 12) + 0.0)
     [0. 9. 0. 6. 0.]
     """
-    variance = np.atleast_1d(np.asarray(q, dtype=np.float64))
-    if not ((variance > 0) & np.isfinite(variance)).all():
-        raise DomainError(
-            f"q = {q!r} is not a positive number, or holds one that is not.",
-            "A variance of 0, a negative or infinite one or NaN was given.",
-            "Give q as positive variances (squares of standard deviations).",
-        )
-    s = np.sqrt(variance)
+    s = np.sqrt(np.atleast_1d(variances("q", q)))
     terms = 64
     while True:
         a = _coefficients(function, s, strip, terms)

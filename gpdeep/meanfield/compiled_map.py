@@ -115,14 +115,15 @@ class CompiledMap:
             yield theta
 
 
-def compile_panels(smooth: Callable[[FloatArray], FloatArray], on_edge: bool) -> CompiledMap:
-    """The table of `smooth`, which is g on the edge and m off it, for angles in (0, π].
+def compile_panels(smooth: Callable[[FloatArray], FloatArray], slope: float) -> CompiledMap:
+    """The table of `smooth` for angles in (0, π]: g if C'(1) = `slope` is 1, m else, and then m(0) is its root.
 
     Raises
     ------
     ConvergenceError
         The finest table is still not right to 1e-12; `best` holds it.
     """
+    on_edge = slope == 1.0
     # points between the table's nodes: nearly evenly spread, dense at both ends
     check = math.pi * (1 - np.cos(math.pi * (np.arange(_CHECKED) + 0.37) / _CHECKED)) / 2
     exact = smooth(check)
@@ -132,7 +133,10 @@ def compile_panels(smooth: Callable[[FloatArray], FloatArray], on_edge: bool) ->
     best = CompiledMap(np.empty((1, _DEGREE + 1)), on_edge, math.inf)
     panels = _FEWEST
     while panels <= _MOST and best.error > _TOLERANCE:
-        draft = CompiledMap(_table(series, panels), on_edge, math.nan)
+        table = _table(series, panels)
+        if not on_edge:
+            table[0, 0] = math.sqrt(slope)  # an error here would be multiplied by the number of layers
+        draft = CompiledMap(table, on_edge, math.nan)
         error = float(np.max(np.abs(draft.iterate(check, 1) - after) / scale))
         if error > best.error / 2 and best.error <= _ROUNDING:
             break

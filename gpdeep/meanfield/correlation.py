@@ -22,7 +22,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles, supplement, variances
+from ..gaussian.arguments import angles, supplement, variance
 from ..result import FloatArray
 from .compiled_map import CompiledMap, compile_panels
 from .variance import VarianceMap
@@ -53,7 +53,7 @@ class CorrelationMap:
     q: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "q", float(variances("q", self.q)))
+        object.__setattr__(self, "q", variance("q", self.q))
 
     # -------------------------------------------------------------- the map in its coordinates
 
@@ -111,7 +111,7 @@ class CorrelationMap:
     @cached_property
     def compiled(self) -> CompiledMap:
         """The map of the angle as a table, for many layers: 11 ns a step."""
-        return compile_panels(self._fall_over_square if self.on_edge else self._ratio, self.on_edge)
+        return compile_panels(self._fall_over_square if self.on_edge else self._ratio, self.slope_at_one)
 
     # -------------------------------------------------------------- how it is made
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation, activation
+from ..activations import Activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles
-from ..result import FloatArray, Result
+from ..gaussian.arguments import angles, layer_count, variance
+from ..result import FloatArray, Result, render_table, shown_layers
 from .correlation import CorrelationMap
 from .scales import DepthScales, depth_scales
-from .variance import VarianceMap
+from .variance import variance_map
 
 _POINTS = 241
 _SPREAD = 30.0  # fixed points further apart than this are shown on logarithmic axes
@@ -61,6 +61,23 @@ class MapCurves(Result):
     theta: FloatArray
     next_theta: FloatArray
     theta_path: FloatArray
+
+    def __str__(self) -> str:
+        """The ways of q and θ through the layers, as a table."""
+        last = max(len(self.q_path), len(self.theta_path)) - 1
+        rows = [
+            [
+                str(layer),
+                _entry(self.q_path, layer, ".6g"),
+                _entry(self.theta_path, layer, ".6g"),
+                _entry(np.cos(self.theta_path), layer, ".6f"),
+            ]
+            for layer in sorted({0, *shown_layers(last)})
+        ]
+        o = self.scales.options
+        title = f"{o['activation']}  σ_w = {o['sigma_w']:.9g}, σ_b = {o['sigma_b']:.9g}: {self.scales.phase}"
+        notes = [f"θ at q = {self.at:.6g}; q* = {self.scales.q_star:.6g}", *self.status.messages]
+        return render_table(title, ["layer", "q", "θ", "cos θ"], rows, notes)
 
 
 def map_curves(
@@ -110,39 +127,26 @@ def map_curves(
     >>> print(f"{np.cos(curves.theta_path[1]):.12f} {1 / np.pi:.12f}")
     0.318309886184 0.318309886184
     """
-    wiring: dict[str, Any] = {
-        "sigma_w": sigma_w,
-        "sigma_b": sigma_b,
-        "alpha": alpha,
-        "beta": beta,
-        "layer_norm": layer_norm,
-    }
-    function = activation(phi)
-    scales = depth_scales(function, q=q, factor=factor, **wiring)
-    if isinstance(layers, bool) or not isinstance(layers, (int, np.integer)) or not 0 <= layers <= _MOST_LAYERS:
-        raise DomainError(
-            f"layers is {layers!r}.",
-            f"It counts the layers to follow, from 0 to {_MOST_LAYERS}.",
-            "Give an int such as 20; for more layers, `compile_map`.",
-        )
-    start = float(angles(theta))
-    layer = VarianceMap(function, **wiring)
-    variances, top, logarithmic = _variances(scales)
-    followed = [float(q)]
-    while len(followed) <= layers and 0 < followed[-1] <= _FARTHEST * top:
+    layer = variance_map(phi, sigma_w=sigma_w, sigma_b=sigma_b, alpha=alpha, beta=beta, layer_norm=layer_norm)
+    first, start, count = variance("q", q), _one_angle(theta), layer_count(layers, most=_MOST_LAYERS)
+    wiring = {key: value for key, value in layer.options.items() if key != "activation"}
+    scales = depth_scales(layer.phi, q=first, factor=factor, **wiring)
+    shown, top, logarithmic = _variances_to_show(scales)
+    followed = [first]
+    while len(followed) <= count and 0 < followed[-1] <= _FARTHEST * top:
         followed.append(float(layer(followed[-1])))
     stays = 0 < scales.q_star < math.inf
-    at = scales.q_star if stays else float(q)
+    at = scales.q_star if stays else first
     correlations = CorrelationMap(layer, at)
     thetas = np.linspace(0.0, math.pi, _POINTS)
     path = [start]
-    for _ in range(layers if stays else 0):
+    for _ in range(count if stays else 0):
         path.append(float(correlations.angle(path[-1])))
     return MapCurves(
         status=scales.status,
         scales=scales,
-        q=variances,
-        v=np.asarray(layer(variances)),
+        q=shown,
+        v=np.asarray(layer(shown)),
         logarithmic=logarithmic,
         q_path=np.array(followed),
         at=at,
@@ -152,7 +156,24 @@ def map_curves(
     )
 
 
-def _variances(scales: DepthScales) -> tuple[FloatArray, float, bool]:
+def _one_angle(theta: Any) -> float:
+    """`theta` as one angle in [0, π]."""
+    found = angles(theta)
+    if found.ndim:
+        raise DomainError(
+            f"theta = {theta!r} is an array of {found.size} angles.",
+            "One pair of inputs is followed.",
+            "Give theta as a single number; `compile_map` follows many.",
+        )
+    return float(found)
+
+
+def _entry(path: FloatArray, layer: int, digits: str) -> str:
+    """The path at a layer, if it reaches that far."""
+    return f"{path[layer]:{digits}}" if layer < len(path) else ""
+
+
+def _variances_to_show(scales: DepthScales) -> tuple[FloatArray, float, bool]:
     """Variances that show the start and every fixed point, the largest of those, and whether spaced by their ratios."""
     marks = [scales.options["q"], *(point.q for point in scales.fixed_points if point.q > 0)]
     low, top = min(marks), max(marks)

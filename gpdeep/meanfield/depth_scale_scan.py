@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import Activation, activation
+from ..activations import Activation
 from ..errors import InfeasibleError
-from ..result import FloatArray, Result
+from ..result import FloatArray, Result, render_table
 from .edge import edge_of_chaos
-from .phases import increasing
+from .phases import increasing, thinned
 from .scales import DepthScales, Phase, depth_scales
+from .variance import variance_map
+
+_ROWS_SHOWN = 21
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +51,19 @@ class DepthScaleScan(Result):
     xi_grad: FloatArray
     phase: tuple[Phase, ...]
     edges: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """Some of the σ_w as a table, and the edges."""
+        columns = {"σ_w": self.sigma_w, "q*": self.q_star, "χ₁": self.chi_1, "1 - c*": self.one_minus_c_star}
+        columns |= {"ξ_q": self.xi_q, "ξ_c": self.xi_c, "ξ_grad": self.xi_grad}
+        rows = [
+            [*(f"{column[k]:.6g}" for column in columns.values()), str(self.phase[k])]
+            for k in thinned(np.arange(len(self.sigma_w)), _ROWS_SHOWN)
+        ]
+        title = f"{self.options['activation']}  σ_b = {self.options['sigma_b']:.9g}"
+        edges = ", ".join(f"{edge:.9g}" for edge in self.edges) or "none"
+        notes = [f"{len(self.sigma_w)} values of σ_w; edge of chaos with this σ_b: σ_w = {edges}"]
+        return render_table(title, [*columns, "phase"], rows, notes)
 
 
 def scan_depth_scales(
@@ -97,17 +113,19 @@ def scan_depth_scales(
     >>> [str(phase) for phase in scan.phase], [round(float(xi), 3) for xi in scan.xi_c]
     (['ordered', 'chaotic'], [3.627, 9.051])
     """
-    function = activation(phi)
-    wiring: dict[str, Any] = {"alpha": alpha, "beta": beta, "layer_norm": layer_norm}
+    layer = variance_map(phi, sigma_w=1.0, sigma_b=sigma_b, alpha=alpha, beta=beta, layer_norm=layer_norm)
+    wiring = {key: value for key, value in layer.options.items() if key not in ("activation", "sigma_w")}
+    weights = None if sigma_w is None else increasing("sigma_w", sigma_w, least=1)
     try:
-        edge = edge_of_chaos(function, sigma_b=sigma_b, **wiring)
+        edge = edge_of_chaos(layer.phi, **wiring)
         edges = tuple(sorted({edge.sigma_w, *(other.sigma_w for other in edge.other_solutions)}))
     except InfeasibleError:
-        if sigma_w is None:
+        if weights is None:
             raise
         edges = ()
-    weights = _about(edges[0]) if sigma_w is None else increasing(sigma_w, least=1)
-    found = [depth_scales(function, sigma_w=float(w), sigma_b=sigma_b, q=q, **wiring) for w in weights]
+    if weights is None:
+        weights = _about(edges[0])
+    found = [depth_scales(layer.phi, sigma_w=float(w), q=q, **wiring) for w in weights]
     shared = {name: value for name, value in found[0].options.items() if name not in ("sigma_w", "factor")}
     return DepthScaleScan(
         options=shared,

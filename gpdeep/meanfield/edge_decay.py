@@ -1,14 +1,17 @@
 r"""How correlations approach 1 on the edge of chaos: algebraically, in two universality classes.
 
     smooth φ:   1/δ_l = β l + ((β² - γ)/β) ln l + O(1),        δ = 1 - c,  β = C''(1)/2,  γ = C'''(1)/6
+    φ'' jumps:  1/δ_l = β l - 2 ρ √(l/β) + O(ln l),            ρ = σ_w² q (2√2/15π) Σ_j J_j² e^{-t_j²/2q}
     kinked φ:   δ_l = 4 / (κ (l + (3/2) ln l + O(1)))²
 
 *Derivation.* For smooth φ the map is δ' = δ - β δ² + γ δ³ + ..., so 1/δ' = 1/δ + β + (β² - γ) δ + O(δ²), and summing
 with δ ≈ 1/(β l) gives the logarithm. For φ with kinks it is δ' = δ - κ δ^{3/2} + O(δ^{5/2}), so that y = δ^{-1/2}
-grows by κ/2 + (3/8) κ²/y + O(1/y²), and with y ≈ κ l/2 the second term sums to (3/4) κ ln l. The constant of either law
-depends on the start; it comes from Abel's equation F(δ') = F(δ) + 1, whose solution begins
+grows by κ/2 + (3/8) κ²/y + O(1/y²), and with y ≈ κ l/2 the second term sums to (3/4) κ ln l. Where φ'' jumps by J_j
+(ELU), C''' diverges as C'' does at a kink, and three integrations leave δ' = δ - β δ² + ρ δ^{5/2}, so that 1/δ grows by
+β - ρ √δ. The constant of each law depends on the start; it comes from Abel's equation F(δ') = F(δ) + 1, whose
+solution begins
 
-    F = 1/(βδ) - ((β² - γ)/β²) ln(1/δ)   or   F = (2/κ) y - (3/2) ln y,
+    F = 1/(βδ) - ((β² - γ)/β²) ln(1/δ),   F = 1/(βδ) + (2ρ/β²)/√δ,   F = (2/κ) y - (3/2) ln y,
 
 after as many layers of the map itself as it takes to reach small δ: then δ_l = F^{-1}(F(δ_m) + l - m).
 
@@ -31,7 +34,7 @@ from .correlation import CorrelationMap, deficits
 from .edge import edge_of_chaos
 from .variance import VarianceMap
 
-_SMALL_SMOOTH, _SMALL_KINKED = 1e-3, 1e-5
+_SMALL_SMOOTH, _SMALL_JUMPING, _SMALL_KINKED = 1e-3, 2e-4, 1e-5
 _MOST_STEPS = 100_000
 
 
@@ -46,13 +49,16 @@ class EdgeLaw:
     kappa : float
         κ; 0 for smooth φ.
     beta, gamma : float
-        C''(1)/2 and C'''(1)/6; infinite for kinked φ.
+        C''(1)/2 and C'''(1)/6; infinite for kinked φ, γ also where φ'' jumps.
+    rho : float
+        Coefficient of δ^{5/2} where φ'' jumps and φ' does not.
     """
 
     correlations: CorrelationMap
     kappa: float
     beta: float
     gamma: float
+    rho: float
 
     @property
     def power(self) -> int:
@@ -67,14 +73,14 @@ class EdgeLaw:
     def one_minus_c(self, depth: Any, delta0: float) -> Any:
         """δ_l after `depth` l ≥ 1 layers from δ_0 = `delta0` in (0, 2], from the law with its constant.
 
-        Relative error, largest at the depth where the law takes over: about 1e-5 for smooth φ, 1e-5 for kinked φ, and
-        falling as ln l/l beyond.
+        Relative error about 1e-5 where φ is smooth or kinked, 1e-3 where φ'' jumps; largest soon after the law takes
+        over from the map itself, and falling as ln l/l beyond.
         """
         layers = depths(depth)
         start = float(deficits(delta0))
         if start == 0:
             return np.zeros_like(layers)[()]
-        small = _SMALL_KINKED if self.kappa > 0 else _SMALL_SMOOTH
+        small = _SMALL_KINKED if self.kappa > 0 else _SMALL_JUMPING if self.rho > 0 else _SMALL_SMOOTH
         path = self._until(start, small)
         reached = len(path) - 1
         beyond = self._inverse(self._abel(path[-1]) + np.maximum(layers - reached, 0.0))
@@ -104,12 +110,17 @@ class EdgeLaw:
         if self.kappa > 0:
             y = delta**-0.5
             return 2 * y / self.kappa - 1.5 * np.log(y)
-        return 1 / (self.beta * delta) + self._log * np.log(delta)
+        return 1 / (self.beta * delta) + self._log * np.log(delta) + self._root / np.sqrt(delta)
 
     @property
     def _log(self) -> float:
-        """(β² - γ)/β²; 0 where φ'' jumps and γ is infinite (the next order is then the square root of l)."""
+        """(β² - γ)/β²; 0 where φ'' jumps and γ is infinite."""
         return (self.beta**2 - self.gamma) / self.beta**2 if math.isfinite(self.gamma) else 0.0
+
+    @property
+    def _root(self) -> float:
+        """2ρ/β²."""
+        return 2 * self.rho / self.beta**2
 
     def _inverse(self, layers: FloatArray) -> FloatArray:
         """δ with F(δ) = `layers`, by Newton's method in y or 1/δ; F is nearly linear there."""
@@ -120,7 +131,8 @@ class EdgeLaw:
             return np.asarray(y**-2)
         u = layers * self.beta
         for _ in range(8):
-            u = u - (u / self.beta - self._log * np.log(u) - layers) / (1 / self.beta - self._log / u)
+            value = u / self.beta - self._log * np.log(u) + self._root * np.sqrt(u) - layers
+            u = u - value / (1 / self.beta - self._log / u + self._root / (2 * np.sqrt(u)))
         return np.asarray(1 / u)
 
 
@@ -170,4 +182,7 @@ def edge_law(
             "Give q > 0 or sigma_b > 0, and a nonlinear activation.",
         )
     third = float(layer.chi(3, edge.q_star)) / 6 if edge.kappa == 0 else math.inf
-    return EdgeLaw(CorrelationMap(layer, edge.q_star), edge.kappa, edge.chi_2 / 2, third)
+    seen = float(layer.seen(np.float64(edge.q_star)))
+    squares = sum(j2 * math.exp(-(t**2) / (2 * seen)) for t, j2 in layer.phi.curvature_jumps)
+    rho = beta**2 * layer.sigma_w**2 * seen**2 / edge.q_star * 2 * math.sqrt(2) / (15 * math.pi) * squares
+    return EdgeLaw(CorrelationMap(layer, edge.q_star), edge.kappa, edge.chi_2 / 2, third, rho)

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_info
 
 from ..errors import MemoryBudgetError
 from ..result import IntArray
-from .kernel_layers import Inputs, Wiring, kernel_of_block
+from .kernel_layers import Inputs, KernelLayers, kernel_of_block
 from .kernel_profiles import BLOCK, Profile
 
 PANEL = 2**22
@@ -38,7 +38,7 @@ def fill(
     out: Any,
     xp: ModuleType,
     profile: Profile,
-    wiring: Wiring,
+    layers: KernelLayers,
     x1: Any,
     x2: Any,
     rows: Inputs,
@@ -52,11 +52,11 @@ def fill(
     other = x1 if symmetric else x2
     n, m = x1.shape[0], other.shape[0]
     size = BLOCK if on_processor else ACCELERATOR_BLOCK
-    threads = thread_count(n * m * wiring.depth) if on_processor and profile.threaded and xp_is_numpy(xp) else 1
+    threads = thread_count(n * m * layers.depth) if on_processor and profile.threaded and xp_is_numpy(xp) else 1
 
     def one_block(panel: Any, first: int, left: int, r: slice, c: slice) -> None:
-        k = panel[r.start - first : r.stop - first, c.start - left : c.stop - left] + float(wiring.sigma_b[0]) ** 2
-        out[r, c] = kernel_of_block(xp, profile, wiring, k, rows, columns, r, c, ntk)
+        k = panel[r.start - first : r.stop - first, c.start - left : c.stop - left] + float(layers.sigma_b[0]) ** 2
+        out[r, c] = kernel_of_block(xp, profile, layers, k, rows, columns, r, c, ntk)
 
     with ThreadPoolExecutor(threads) as pool:
         for first, last in panels(n, m, symmetric):
@@ -134,14 +134,14 @@ def thread_count(work: int) -> int:
 
 
 def bytes_needed(
-    n: int, m: int, features: int, wiring: Wiring, numbers: int, *, symmetric: bool, own: bool, on_processor: bool
+    n: int, m: int, features: int, layers: KernelLayers, numbers: int, *, symmetric: bool, own: bool, on_processor: bool
 ) -> int:
     """Bytes that a kernel of `n` times `m` inputs takes at most; `own` if the result is among them.
 
     `numbers` are read of each input in each layer.
     """
     inputs = n if symmetric else n + m
-    vectors = ((5 + numbers) * wiring.depth + 4) * inputs
+    vectors = ((5 + numbers) * layers.depth + 4) * inputs
     panel = min(n * m, max(PANEL, _FEWEST_ROWS * m))
     block = BLOCK * (os.cpu_count() or 1) if on_processor else ACCELERATOR_BLOCK
     temporaries = _TEMPORARIES * min(n * m, block)

@@ -28,7 +28,7 @@ _LEAST, _LARGEST = 1e-290, 1e290  # variances whose products with weights and sl
 
 
 @dataclass(frozen=True)
-class Wiring:
+class KernelLayers:
     """The layers: σ_w and σ_b of shape (L+1,), the first for the inputs; α, β; whether φ sees h/√q."""
 
     sigma_w: FloatArray
@@ -82,7 +82,7 @@ class Inputs:
         return Inputs(self.q, self.tangent, seen, start, factor, keep, gain, shift, shrink)
 
 
-def inputs_of(profile: Profile, q0: FloatArray, wiring: Wiring) -> Inputs:
+def inputs_of(profile: Profile, q0: FloatArray, layers: KernelLayers) -> Inputs:
     """The variances of inputs that start at `q0`, shape (N,), and the vectors of each layer.
 
     Raises
@@ -90,9 +90,9 @@ def inputs_of(profile: Profile, q0: FloatArray, wiring: Wiring) -> Inputs:
     DomainError
         A variance leaves float64 on the way.
     """
-    alpha, beta, depth = wiring.alpha, wiring.beta, wiring.depth
+    alpha, beta, depth = layers.alpha, layers.beta, layers.depth
     one = np.ones(1)
-    homogeneous = isinstance(profile, HomogeneousProfile) and not wiring.layer_norm
+    homogeneous = isinstance(profile, HomogeneousProfile) and not layers.layer_norm
     if q0.size and q0.max() <= q0.min() * (1 + 64 * _EPS):
         q0 = np.full_like(q0, np.median(q0))  # inputs that were normalised share their moments, and their tables
     q, tangent, d, e, growths = [q0], q0, [], [], []
@@ -102,14 +102,14 @@ def inputs_of(profile: Profile, q0: FloatArray, wiring: Wiring) -> Inputs:
             raise _variance_lost(now, layer)
         if layer == depth:
             break
-        second, slope = _second_moments(profile, now, wiring.layer_norm)
-        weight, bias = wiring.sigma_w[layer + 1] ** 2, wiring.sigma_b[layer + 1] ** 2
+        second, slope = _second_moments(profile, now, layers.layer_norm)
+        weight, bias = layers.sigma_w[layer + 1] ** 2, layers.sigma_b[layer + 1] ** 2
         growth = alpha**2 + beta**2 * (weight * second + bias / now)
         q.append(growth * now)
         tangent = alpha**2 * (tangent - now) + beta**2 * weight * slope * tangent + q[-1]
         growths.append(growth)
-        d.append(np.sqrt(now) * profile.coordinate(one) if wiring.layer_norm else profile.coordinate(now))
-        e.append(profile.factor(one if wiring.layer_norm else now))
+        d.append(np.sqrt(now) * profile.coordinate(one) if layers.layer_norm else profile.coordinate(now))
+        e.append(profile.factor(one if layers.layer_norm else now))
     keep, gain, shift = [], [], []
     for layer in range(depth):
         after = d[layer + 1] if layer + 1 < depth else one
@@ -120,25 +120,25 @@ def inputs_of(profile: Profile, q0: FloatArray, wiring: Wiring) -> Inputs:
         else:
             stretch, ratio = d[layer] / after, e[layer] / after
         keep.append(_collapsed(alpha * stretch))
-        gain.append(_collapsed(beta * wiring.sigma_w[layer + 1] * ratio))
-        shift.append(_collapsed(beta * wiring.sigma_b[layer + 1] / after))
+        gain.append(_collapsed(beta * layers.sigma_w[layer + 1] * ratio))
+        shift.append(_collapsed(beta * layers.sigma_b[layer + 1] / after))
     return Inputs(
         q=q,
         tangent=tangent,
-        seen=[profile.read(one)] * depth if wiring.layer_norm else [profile.read(row) for row in q[:depth]],
+        seen=[profile.read(one)] * depth if layers.layer_norm else [profile.read(row) for row in q[:depth]],
         start=_collapsed(1 / d[0]) if depth else 1.0,
         factor=tuple(map(_collapsed, e)),
         keep=tuple(keep),
         gain=tuple(gain),
         shift=tuple(shift),
-        shrink=tuple(_collapsed(1 / np.sqrt(row)) for row in q[:depth]) if wiring.layer_norm else (),
+        shrink=tuple(_collapsed(1 / np.sqrt(row)) for row in q[:depth]) if layers.layer_norm else (),
     )
 
 
 def kernel_of_block(
     xp: ModuleType,
     profile: Profile,
-    wiring: Wiring,
+    layers: KernelLayers,
     k: Any,
     rows: Inputs,
     columns: Inputs,
@@ -150,14 +150,15 @@ def kernel_of_block(
     y, f, spare = k, xp.empty_like(k), xp.empty_like(k)
     tangent = k + 0.0 if ntk else None
     _scale(y, rows.start, columns.start, r, c)
-    for layer in range(wiring.depth):
+    for layer in range(layers.depth):
         q1, q2 = _part(rows.seen[layer], r, column=True), _part(columns.seen[layer], c)
-        profile.covariance(xp, y, q1, q2, f, spare)
+        here = profile.of_layer(layer)
+        here.covariance(xp, y, q1, q2, f, spare)
         if ntk:
-            slope = profile.slope_covariance(xp, y, q1, q2)
-            tangent = _next_tangent(wiring, layer, f + 0.0, slope, tangent, rows, columns, r, c)
+            slope = here.slope_covariance(xp, y, q1, q2)
+            tangent = _next_tangent(layers, layer, f + 0.0, slope, tangent, rows, columns, r, c)
         _scale(f, rows.gain[layer], columns.gain[layer], r, c)
-        if wiring.alpha:
+        if layers.alpha:
             _scale(y, rows.keep[layer], columns.keep[layer], r, c)
             f += y
         _add_outer(xp, f, rows.shift[layer], columns.shift[layer], r, c, spare)
@@ -166,18 +167,26 @@ def kernel_of_block(
 
 
 def _next_tangent(
-    wiring: Wiring, layer: int, f: Any, slope: Any, tangent: Any, rows: Inputs, columns: Inputs, r: slice, c: slice
+    layers: KernelLayers,
+    layer: int,
+    f: Any,
+    slope: Any,
+    tangent: Any,
+    rows: Inputs,
+    columns: Inputs,
+    r: slice,
+    c: slice,
 ) -> Any:
     """Θ' = α² Θ + β² (σ_w² (E φφ + E φ'φ' Θ) + σ_b²); after normalisation φ' carries 1/√(q₁q₂)."""
     _scale(f, rows.factor[layer], columns.factor[layer], r, c)
     slope *= tangent
-    if wiring.layer_norm:
+    if layers.layer_norm:
         _scale(slope, rows.shrink[layer], columns.shrink[layer], r, c)
     f += slope
-    f *= (wiring.beta * wiring.sigma_w[layer + 1]) ** 2
-    f += (wiring.beta * wiring.sigma_b[layer + 1]) ** 2
-    if wiring.alpha:
-        f += wiring.alpha**2 * tangent
+    f *= (layers.beta * layers.sigma_w[layer + 1]) ** 2
+    f += (layers.beta * layers.sigma_b[layer + 1]) ** 2
+    if layers.alpha:
+        f += layers.alpha**2 * tangent
     return f
 
 

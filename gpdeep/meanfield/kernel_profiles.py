@@ -68,6 +68,10 @@ class Profile:
         """E φ'(u)φ'(v), new."""
         return self.phi.slope_covariance(self._bounded(xp, y, q1, q2), q1, q2)
 
+    def of_layer(self, layer: int) -> Profile:
+        """What is used in the layer `layer`, 0 the first."""
+        return self
+
     def _bounded(self, xp: ModuleType, y: Any, q1: Any, q2: Any) -> Any:
         """`y` with |y| ≤ √(q₁q₂)."""
         bound = xp.sqrt(q1) * xp.sqrt(q2)
@@ -87,7 +91,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class HomogeneousProfile(Profile):
-    """φ(x) = a min(x, 0) + b max(x, 0): y is the correlation; without kink, a = b, f = y."""
+    """φ(x) = a min(x, 0) + b max(x, 0), or a mixture of such: y is the correlation; without kink, a = b, f = y."""
 
     threaded: bool = True
 
@@ -102,9 +106,8 @@ class HomogeneousProfile(Profile):
 
     @property
     def _parts(self) -> tuple[float, float]:
-        """(a² + b²)/2 and (a-b)²/(2π)."""
-        a, b = -float(self.phi(np.array([-1.0]))[0]), float(self.phi(np.array([1.0]))[0])
-        return (a**2 + b**2) / 2, (a - b) ** 2 / (2 * math.pi)
+        """(a² + b²)/2 and (a-b)²/(2π), in a mixture their averages: E φ'² and the squared jump of φ' over 2π."""
+        return float(self.phi.moments(1.0).slope_second), sum(c2 for _, c2 in self.phi.kinks) / (2 * math.pi)
 
     def covariance(self, xp: ModuleType, y: Any, q1: Any, q2: Any, out: Any, spare: Any) -> None:
         """As `Profile.covariance`; sin θ comes from (1-y)(1+y), where 1-y is exact, and not from 1-y²."""

@@ -19,15 +19,21 @@ import array_api_compat
 import numpy as np
 
 from ..activations import Activation, activation
+from ..activations.closed_forms import ERF_FORM
 from ..errors import DomainError
+from ..gaussian.arguments import layer_count, real
+from ..gaussian.arguments import memory_budget as bytes_of
 from ..result import FloatArray
 from .kernel_blocks import bytes_needed, coinciding, fill, require_kernel_memory
-from .kernel_layers import Wiring, inputs_of
+from .kernel_layers import KernelLayers, inputs_of
 from .kernel_profiles import ErfProfile, HomogeneousProfile, Profile
 from .kernel_series import MAX_TERMS, SeriesProfile, SeriesTooLong
+from .kernel_tables import TableProfile
+from .variance_table import has_tables
 
 MEMORY_BUDGET = 2**31
 MAX_DEPTH = 10**5
+_LEAST, _LARGEST = 1e-50, 1e50  # of σ, α and β: their squares and products stay within float64
 
 
 def nngp(
@@ -62,7 +68,7 @@ def nngp(
         Standard deviations of weights (times √fan-in) and biases, for all layers or one after the other, the inputs'
         first; σ_w > 0, σ_b ≥ 0.
     alpha, beta : float
-        Residual coefficients: h ← α h + β (W φ(h) + b); β > 0.
+        Residual coefficients: h ← α h + β (W φ(h) + b); β ≠ 0.
     layer_norm : bool
         Whether φ sees h divided by the root of its mean square.
     memory_budget : float
@@ -93,9 +99,12 @@ def nngp(
     *Accuracy.* Absolute: a few units of rounding of √(K_ii K_jj) a layer. Entries of two equal inputs, the diagonal
     above all, come from the exact variances.
 
-    *Cost.* Of order N M (d + L), half of it without `x2`. ReLU-like φ and erf take 4 to 6 ns an entry and layer on one
-    core, other smooth φ 10 to 100 ns, those with kinks elsewhere far more; ReLU-like φ and erf use threads as far as
-    the linear algebra may. Memory: the result, a copy of the inputs, and about 40 MB; for other smooth φ also the
+    *Cost.* Of order N M (d + L), half of it without `x2`. An entry and layer on one core: ReLU-like φ and erf 4 to 6 ns;
+    other smooth φ 10 ns where all inputs have one norm, else 60 to 85 ns (GELU) or 300 ns (tanh); piecewise-linear φ
+    with other kinks 2 to 3 µs; ELU, SELU and functions of one's own that are smooth but at 0, 0.1 to 0.4 µs after 0.3
+    to 3 s a layer for a table, and 0.5 ms without it: where norms differ by more than three decades, or a function of
+    one's own has kinks elsewhere. Normalise such inputs, or use `layer_norm`. ReLU-like φ and erf use threads as far
+    as the linear algebra may. Memory: the result, a copy of the inputs, and about 40 MB; for other smooth φ also the
     coefficients of every layer, about 1 kB an input and layer.
 
     References
@@ -110,8 +119,8 @@ def nngp(
     [[3.14159265 1.        ]
      [1.         3.14159265]]
     """
-    wiring = _wiring(depth, sigma_w, sigma_b, alpha, beta, layer_norm)
-    return _kernel(x1, x2, phi, wiring, memory_budget, out, ntk=False)
+    layers = _layers(depth, sigma_w, sigma_b, alpha, beta, layer_norm)
+    return _kernel(x1, x2, phi, layers, memory_budget, out, ntk=False)
 
 
 def ntk(
@@ -162,11 +171,11 @@ def ntk(
     >>> print(np.diag(ntk([[1.0, 0.0], [0.6, 0.8]], phi="relu", depth=9, sigma_w=2**0.5)).round(12))
     [10. 10.]
     """
-    wiring = _wiring(depth, sigma_w, sigma_b, alpha, beta, layer_norm)
-    return _kernel(x1, x2, phi, wiring, memory_budget, out, ntk=True)
+    layers = _layers(depth, sigma_w, sigma_b, alpha, beta, layer_norm)
+    return _kernel(x1, x2, phi, layers, memory_budget, out, ntk=True)
 
 
-def _kernel(x1: Any, x2: Any, phi: Any, wiring: Wiring, memory_budget: float, out: Any, ntk: bool) -> Any:
+def _kernel(x1: Any, x2: Any, phi: Any, layers: KernelLayers, memory_budget: float, out: Any, ntk: bool) -> Any:
     profile = profile_of(activation(phi))
     tensors = [x for x in (x1, x2) if array_api_compat.is_torch_array(x)]
     first = _checked("x1", x1)
@@ -186,12 +195,12 @@ def _kernel(x1: Any, x2: Any, phi: Any, wiring: Wiring, memory_budget: float, ou
     def needed(rows: int) -> int:
         columns = rows if symmetric else m
         return bytes_needed(
-            rows, columns, features, wiring, numbers, symmetric=symmetric, own=out is None, on_processor=on_processor
+            rows, columns, features, layers, numbers, symmetric=symmetric, own=out is None, on_processor=on_processor
         )
 
     device = array_api_compat.device(tensors[0]) if tensors else "cpu"
     on_processor = str(device).startswith("cpu")
-    require_kernel_memory(needed, n, _budget(memory_budget))
+    require_kernel_memory(needed, n, bytes_of(memory_budget))
     xp = array_api_compat.array_namespace(tensors[0] if tensors else np.zeros(0))
 
     def place(values: Any) -> Any:
@@ -201,19 +210,21 @@ def _kernel(x1: Any, x2: Any, phi: Any, wiring: Wiring, memory_budget: float, ou
         out = xp.empty((n, m), dtype=xp.float64, device=device)
     else:
         _check_out(out, (n, m), xp, device)
-    scale = float(wiring.sigma_w[0]) / math.sqrt(features)
+    scale = float(layers.sigma_w[0]) / math.sqrt(features)
     left = place(first) * scale
     right = None if second is None else place(second) * scale
     try:
-        rows = _inputs(left, wiring, profile)
-        columns = rows if right is None else _inputs(right, wiring, profile)
+        rows = _inputs(left, layers, profile)
+        columns = rows if right is None else _inputs(right, layers, profile)
     except SeriesTooLong:
         profile = Profile(profile.phi)
-        rows = _inputs(left, wiring, profile)
-        columns = rows if right is None else _inputs(right, wiring, profile)
+        rows = _inputs(left, layers, profile)
+        columns = rows if right is None else _inputs(right, layers, profile)
+    if isinstance(profile, TableProfile):
+        profile = profile.with_tables(rows.seen, columns.seen, ntk)
     rows_there = rows.placed(place)
     columns_there = rows_there if right is None else columns.placed(place)
-    fill(out, xp, profile, wiring, left, right, rows_there, columns_there, ntk=ntk, on_processor=on_processor)
+    fill(out, xp, profile, layers, left, right, rows_there, columns_there, ntk=ntk, on_processor=on_processor)
     exact = rows.tangent if ntk else rows.q[-1]
     host = _on_host(left)
     for same, too in coinciding(host, host if right is None else _on_host(right)):
@@ -225,14 +236,21 @@ def profile_of(phi: Activation) -> Profile:
     """The coordinates in which the kernel of `phi` is quickest."""
     if phi.homogeneous:
         return HomogeneousProfile(phi)
-    if phi.name == "erf":
+    parts = phi.parts_with_shares
+    if has_tables(phi):
+        return TableProfile(phi)
+    if len(parts) > 1:  # the series of a mixture is no product of one series for each input
+        return Profile(phi)
+    if parts[0][1] is not phi:
+        return profile_of(parts[0][1])
+    if getattr(phi, "closed", None) is ERF_FORM:  # not by name: a function of the user's may be called so
         return ErfProfile(phi)
     return Profile(phi) if phi.kinks else SeriesProfile.of(phi)
 
 
-def _inputs(x: Any, wiring: Wiring, profile: Any) -> Any:
+def _inputs(x: Any, layers: KernelLayers, profile: Any) -> Any:
     """The variances of the rows of `x`, which carries σ_w/√d, and the vectors of the layers, in numpy."""
-    return inputs_of(profile, _on_host((x * x).sum(-1)) + wiring.sigma_b[0] ** 2, wiring)
+    return inputs_of(profile, _on_host((x * x).sum(-1)) + layers.sigma_b[0] ** 2, layers)
 
 
 def _on_host(x: Any) -> Any:
@@ -269,52 +287,42 @@ def _check_out(out: Any, shape: tuple[int, int], xp: Any, device: Any) -> None:
         )
 
 
-def _budget(value: Any) -> int:
-    number = float("nan") if isinstance(value, (bool, str)) else float(value)
-    if not 0 < number < math.inf:
-        raise DomainError(
-            f"memory_budget is {value!r}.",
-            "It is a number of bytes.",
-            "Give for instance 4 * 2**30.",
+def _layers(depth: Any, sigma_w: Any, sigma_b: Any, alpha: Any, beta: Any, layer_norm: bool) -> KernelLayers:
+    count = layer_count(depth, most=MAX_DEPTH) + 1
+    kept, added = (
+        real(name, value, -_LARGEST, _LARGEST, meaning)
+        for name, value, meaning in (
+            ("alpha", alpha, "the share of a layer that is kept"),
+            ("beta", beta, "the share of a layer that is added"),
         )
-    return int(number)
-
-
-def _wiring(depth: Any, sigma_w: Any, sigma_b: Any, alpha: Any, beta: Any, layer_norm: bool) -> Wiring:
-    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or not 0 <= depth <= MAX_DEPTH:
+    )
+    if abs(added) < _LEAST or 0 < abs(kept) < _LEAST:
         raise DomainError(
-            f"depth is {depth!r}.",
-            f"Depth counts hidden layers: an integer from 0 to {MAX_DEPTH}.",
-            "Give an int such as 50.",
+            f"alpha = {alpha!r} and beta = {beta!r}.",
+            f"A layer adds nothing where β = 0; squares of numbers below {_LEAST:g} leave float64.",
+            "Give a beta other than 0, such as 1.0.",
         )
-    return Wiring(
-        sigma_w=_sigmas("sigma_w", sigma_w, int(depth) + 1, positive=True),
-        sigma_b=_sigmas("sigma_b", sigma_b, int(depth) + 1, positive=False),
-        alpha=float(_sigmas("alpha", alpha, 1, positive=False, signed=True)[0]),
-        beta=float(_sigmas("beta", beta, 1, positive=True, signed=True)[0]),
+    return KernelLayers(
+        sigma_w=_sigmas("sigma_w", sigma_w, count, positive=True),
+        sigma_b=_sigmas("sigma_b", sigma_b, count, positive=False),
+        alpha=kept,
+        beta=added,
         layer_norm=bool(layer_norm),
     )
 
 
-def _sigmas(name: str, value: Any, layers: int, *, positive: bool, signed: bool = False) -> FloatArray:
-    """One number for each layer, shape (layers,); `positive` excludes 0, `signed` allows less."""
+def _sigmas(name: str, value: Any, count: int, *, positive: bool) -> FloatArray:
+    """One number for each layer, shape (count,); `positive` excludes 0."""
     try:
-        given = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        given = np.array(np.nan)
-    size = np.abs(given)
-    fits = given.shape == () or (given.shape == (layers,) and not signed)
-    small = (size < 1e-50) & ((size > 0) | positive)
-    if (
-        isinstance(value, (bool, str))
-        or not fits
-        or small.any()
-        or not (size < 1e50).all()
-        or (not signed and (given < 0).any())
-    ):
+        given = np.asarray(value)
+    except ValueError:  # lists of unequal length
+        given = np.empty(0, dtype=object)
+    real_numbers = given.dtype.kind in "iuf" and given.shape in ((), (count,))
+    size = given.astype(np.float64) if real_numbers else np.array(np.nan)
+    if not ((size < _LARGEST) & ((size >= _LEAST) | ((size == 0) & (not positive)))).all():
         raise DomainError(
-            f"{name} is {value!r}.",
-            "It is negative, NaN, beyond 1e±50, zero where that is no network, or a list of another length.",
-            f"Give {name} as one number" + ("." if signed else f" or as {layers}: for the inputs, then each layer."),
+            f"{name} = {value!r} is not {'positive' if positive else '0 or more'}, or not one number or {count}.",
+            f"It is negative, NaN, text, None, beyond 1e±50{', zero' * positive}, or a list of another length.",
+            f"Give {name} as one number, or as {count}: for the inputs, then each layer.",
         )
-    return np.broadcast_to(given, (layers,)).copy()
+    return np.broadcast_to(size, (count,)).copy()

@@ -22,8 +22,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError, InfeasibleError
-from ..gaussian.arguments import variances
-from ..result import FloatArray, Result
+from ..result import FloatArray, Result, render_table
 from .fixed_point import scale2
 from .variance import VarianceMap
 
@@ -33,6 +32,7 @@ _SLIVER = 0.98  # V' on the edge above it leaves chaotic networks 1 % of σ_w be
 _COLUMNS = 21  # on either side of the edge
 _FAR_LOW, _FAR_ROWS = 1e-3, 32  # of the chaotic sheet: its pair expectations cost most
 _ANGLES = 22
+_ROWS_SHOWN = 13
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,17 @@ class PhaseDiagram(Result):
     networks: NetworkSheet
     chaotic: ChaoticSheet | None
 
+    def __str__(self) -> str:
+        """The edge at some of its variances, as a table."""
+        exists = np.flatnonzero(np.isfinite(self.sigma_w))
+        rows = [
+            [f"{column[k]:.6g}" for column in (self.q_star, self.sigma_w, self.sigma_b, self.slope)]
+            for k in thinned(exists, _ROWS_SHOWN)
+        ]
+        title = f"edge of chaos of {self.options['activation']}"
+        note = f"an edge at {exists.size} of {self.q_star.size} variances from {self.q_star[0]:.3g} to "
+        return render_table(title, ["q*", "σ_w", "σ_b", "V'(q*)"], rows, [f"{note}{self.q_star[-1]:.3g}"])
+
 
 def phase_diagram(
     phi: str | Activation,
@@ -170,7 +181,8 @@ def phase_diagram(
             "Use |alpha| < 1, for instance alpha² + beta² = 1.",
         )
     scale = scale2(layer.phi)
-    points = increasing(scale * np.geomspace(_LOW, _HIGH, _ROWS) if q is None else q)
+    points = increasing("q", scale * np.geomspace(_LOW, _HIGH, _ROWS) if q is None else q)
+    options = {key: value for key, value in layer.options.items() if key not in ("sigma_w", "sigma_b")}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         m = layer.moments(points)
         room = _room(layer, points)
@@ -185,7 +197,7 @@ def phase_diagram(
         far = np.flatnonzero(exists & (edge_var < top**2) & steady & (points >= _FAR_LOW * scale))
         far = far[:: -(-far.size // _FAR_ROWS) or 1]
         return PhaseDiagram(
-            options={"activation": layer.phi.name, "alpha": layer.alpha, "beta": layer.beta, "layer_norm": layer_norm},
+            options=options,
             q_star=points,
             sigma_w=np.where(exists, np.sqrt(edge_var), np.nan),
             sigma_b=np.where(exists, np.sqrt(np.maximum(bias_var, 0.0)), np.nan),
@@ -256,28 +268,46 @@ def _not_negative(value: Any) -> float:
     DomainError
         It is none.
     """
-    if isinstance(value, (bool, str)) or not 0 <= value < math.inf:
+    try:
+        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
         raise DomainError(
             f"sigma_w_max is {value!r}.",
-            "It is the end of an axis of standard deviations.",
-            "Give a finite number such as 4.",
+            "It is the end of an axis of standard deviations: one number, finite and not negative.",
+            "Give a number such as 4, or leave it out.",
         )
-    return float(value)
+    return number
 
 
-def increasing(values: Any, least: int = 2) -> FloatArray:
-    """`values` as an increasing array of positive numbers.
+def increasing(name: str, values: Any, least: int = 2) -> FloatArray:
+    """`values`, of the argument `name`, as an increasing array of positive numbers.
 
     Raises
     ------
     DomainError
         They are not.
     """
-    points = np.atleast_1d(np.asarray(variances("q_star", values)))
+    try:
+        points = np.atleast_1d(np.asarray(values))
+    except ValueError:  # rows of unequal length
+        points = np.empty(1, dtype=object)
+    if points.dtype.kind not in "iuf" or not ((points > 0) & np.isfinite(points)).all():
+        raise DomainError(
+            f"{name} = {values!r} is no list of positive numbers.",
+            "A number in it is zero, negative, infinite or NaN; or it holds text, None or rows of unequal length.",
+            "Use for instance numpy.geomspace(0.01, 10, 100).",
+        )
     if points.ndim != 1 or points.size < least or not (np.diff(points) > 0).all():
         raise DomainError(
-            f"{points.size} values of shape {points.shape} were given to go through.",
+            f"{name} has {points.size} values of shape {points.shape}.",
             f"They must be {least} or more in increasing order; they are sorted otherwise, or repeat.",
             "Use for instance numpy.geomspace(0.01, 10, 100).",
         )
-    return points
+    return points.astype(np.float64)
+
+
+def thinned(places: Any, most: int) -> Any:
+    """At most `most` of `places`, evenly spread, with the first and the last."""
+    return places[np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))] if len(places) else places

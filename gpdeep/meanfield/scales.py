@@ -19,15 +19,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from scipy.optimize import brentq
-
 from ..activations import Activation, activation
-from ..errors import DomainError
-from ..gaussian.arguments import variances
+from ..gaussian.arguments import real, variance
 from ..result import SCHEMA_VERSION, Result, Status, StatusCode, render_table
 from .correlation import CorrelationMap
 from .fixed_point import FixedPoint, FixedPoints, points_of
+from .roots import bracketed_root
 from .variance import VarianceMap
 
 EDGE_WIDTH = 1e-9
@@ -158,25 +155,11 @@ def depth_scales(
     chaotic 0.299318 9.0515
     """
     layer = VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
-    start = float(variances("q", q))
-    if isinstance(factor, (bool, str)) or not 0 < factor < math.inf:
-        raise DomainError(
-            f"factor is {factor!r}.",
-            "The trainable depth is a positive multiple of ξ_c.",
-            "Give a positive number such as 6.",
-        )
+    start = variance("q", q)
+    factor = real("factor", factor, 0.0, math.inf, "the trainable depth in units of ξ_c")
     found = points_of(layer)
     point = found.attractor(start)
-    options = {
-        "activation": layer.phi.name,
-        "sigma_w": layer.sigma_w,
-        "sigma_b": layer.sigma_b,
-        "q": start,
-        "factor": float(factor),
-        "alpha": layer.alpha,
-        "beta": layer.beta,
-        "layer_norm": bool(layer_norm),
-    }
+    options = {**layer.options, "q": start, "factor": factor}
     q_star = start if found.marginal else point.q if point else math.inf
     at = q_star if 0 < q_star < math.inf else start * (1e-20 if q_star == 0 else 1e20)
     chi_1, slope = (float(point.chi_1), float(point.slope)) if point else _growing(layer, at)
@@ -226,7 +209,7 @@ def _limit(correlations: CorrelationMap, phase: Phase) -> tuple[float, float]:
     low, high = math.log(_LEAST_ANGLE), math.log(math.pi)
     if excess(low) >= 0 or excess(high) <= 0:  # linear φ: every correlation stays; opposite inputs stay opposite
         return (2.0, slope) if excess(high) <= 0 else (0.0, slope)
-    theta = math.exp(brentq(excess, low, high, xtol=1e-300, rtol=4 * np.finfo(np.float64).eps))
+    theta = math.exp(bracketed_root(excess, low, high))
     return 2 * math.sin(theta / 2) ** 2, float(correlations.slope(theta))
 
 

@@ -21,9 +21,11 @@ import numpy as np
 
 from ..activations import Activation
 from ..errors import DomainError, MemoryBudgetError
+from ..gaussian.arguments import memory_budget as bytes_of
 from ..result import FloatArray
 from .kernel_blocks import PANEL, mirror
 from .kernel_profiles import BLOCK, EXCESS
+from .variance_table import variance_table
 
 MEMORY_BUDGET = 2**31
 """Bytes that covariances of a layer may take together."""
@@ -64,7 +66,7 @@ def input_covariance(images: Any, *, memory_budget: float = MEMORY_BUDGET) -> Fl
     array([[5., 1.],
            [1., 2.]])
     """
-    check_budget(memory_budget)
+    budget = bytes_of(memory_budget)
     x = _array(images)
     if x.ndim not in (3, 4) or x.dtype.kind not in "iuf" or 0 in x.shape or not np.isfinite(x).all():
         raise DomainError(
@@ -73,7 +75,7 @@ def input_covariance(images: Any, *, memory_budget: float = MEMORY_BUDGET) -> Fl
             "Give finite numbers of shape (inputs, channels, N) or (inputs, channels, H, W).",
         )
     inputs, channels, *positions = x.shape
-    require_memory(inputs, tuple(positions), memory_budget)
+    require_memory(inputs, tuple(positions), budget)
     flat = x.astype(np.float64).swapaxes(0, 1).reshape(channels, -1)
     return from_sites(flat.T @ flat / channels, inputs, tuple(positions))
 
@@ -101,22 +103,39 @@ def activate_sites(phi: Activation, sites: FloatArray) -> None:
     q = np.where(silent, 1.0, q)
     roots = np.sqrt(q)
     rows = max(1, PANEL // len(q))  # large ones: smooth φ tabulate each variance anew in every call
+    table = variance_table(phi, q, q)
     for first in range(0, len(q), rows):
         last = first + rows
         bound = roots[first:last, None] * roots[first:]
         k = np.clip(sites[first:last, first:], -bound, bound)
-        sites[first:last, first:] = phi.covariance(k, q[first:last, None], q[None, first:])
+        if table is None:
+            sites[first:last, first:] = phi.covariance(k, q[first:last, None], q[None, first:])
+        else:
+            sites[first:last, first:] = bound * table(np, np.arccos(k / bound), q[first:last, None], q[first:])
     mirror(sites, np)
     values, back = np.unique(q, return_inverse=True)
     moments = phi.moments(values)
     second = np.asarray(moments.second)[back]
-    if silent.any():  # black pixels without bias: φ is the number φ(0) there
-        at_zero = float(np.asarray(phi(np.zeros(1)))[0])
-        mean = np.where(silent, at_zero, np.asarray(moments.mean)[back])
-        sites[silent] = at_zero * mean
-        sites[:, silent] = at_zero * mean[:, None]
-        second = np.where(silent, at_zero**2, second)
+    if silent.any():  # black pixels without bias: φ is the number φ(0) there, in a mixture one for each part
+        row, square = _beside_zero(phi, values)
+        row = np.where(silent, square, row[back])
+        sites[silent] = row
+        sites[:, silent] = row[:, None]
+        second = np.where(silent, square, second)
     np.fill_diagonal(sites, second)
+
+
+def _beside_zero(phi: Activation, q: FloatArray) -> tuple[FloatArray, float]:
+    """φ(0) E φ(√q z) and φ(0)², each averaged over the parts of a mixture."""
+    parts = phi.parts_with_shares
+    if len(parts) == 1 and parts[0][1] is phi:
+        at_zero = float(np.asarray(phi(np.zeros(1)))[0])
+        return at_zero * np.asarray(phi.moments(q).mean), at_zero**2
+    row, square = np.zeros(q.shape), 0.0
+    for share, part in parts:
+        one, two = _beside_zero(part, q)
+        row, square = row + share * one, square + share * two
+    return row, square
 
 
 def to_sites(covariance: FloatArray, dimensions: int) -> FloatArray:
@@ -247,20 +266,6 @@ def require_memory(inputs: int, positions: tuple[int, ...], budget: float) -> No
             f"Every pair of sites is kept: {sites}² entries, {_COPIES} arrays; they grow with the fourth power of an "
             "image's side.",
             f"Use inputs and positions whose product is at most {fits}, pool first, or raise memory_budget.",
-        )
-
-
-def check_budget(memory_budget: Any) -> None:
-    """Refuse what is no number of bytes.
-
-    Raises
-    ------
-    DomainError
-        It is not positive and finite.
-    """
-    if isinstance(memory_budget, (bool, str)) or not 0 < memory_budget < math.inf:
-        raise DomainError(
-            f"memory_budget is {memory_budget!r}.", "It is a number of bytes.", "Give for instance 4 * 2**30."
         )
 
 

@@ -80,6 +80,18 @@ class VarianceMap:
                 )
             object.__setattr__(self, name, number)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The parameters as results record them."""
+        return {
+            "activation": self.phi.name,
+            "sigma_w": self.sigma_w,
+            "sigma_b": self.sigma_b,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "layer_norm": bool(self.layer_norm),
+        }
+
     # -------------------------------------------------------------- the map
 
     def __call__(self, q: Any) -> Any:

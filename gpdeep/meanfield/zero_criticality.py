@@ -27,7 +27,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles, depths, variances
+from ..gaussian.arguments import angles, depths, variance
 from ..result import FloatArray
 from .correlation import CorrelationMap
 from .edge import curvature_at_zero, edge_of_chaos
@@ -62,7 +62,7 @@ class CriticalLaw:
         The map is iterated until q B is below 5e-3 (some 200 layers), and the rest summed by the law above; the error
         is a third of the difference to the same from q B = 1e-2, the terms left out being of order q².
         """
-        now, size = np.array(angles(theta)), float(variances("q", q))
+        now, size = np.array(angles(theta)), variance("q", q)
         estimates: list[FloatArray] = []  # from q B = 1e-2, then from half of it
         for _ in range(_MOST_STEPS):
             if size * self.rate <= (_SMALL if estimates else 2 * _SMALL):

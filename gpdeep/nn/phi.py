@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..activations import Activation, TwoSlope, activation
+from ..activations.base import label
 
 PLAIN_FUNCTIONS: dict[Any, str] = {
     F.relu: "relu",
@@ -67,7 +68,7 @@ def phi_of_module(module: nn.Module) -> Activation | None:
 
 def leaky(kind: str, slope: float) -> TwoSlope:
     """The activation x for x > 0, slope·x for x < 0."""
-    return TwoSlope(f"{kind}:{slope:g}", float(slope))
+    return TwoSlope(label(kind, slope), float(slope))
 
 
 def named(name: str) -> Activation:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..meanfield.depth_scale_scan import DepthScaleScan
-    from ..meanfield.phases import PhaseDiagram
+    from ..meanfield.phases import ChaoticSheet, NetworkSheet, PhaseDiagram
 
 _DEPTHS = (2.0, 5.0, 10.0, 30.0)
 _UNSTABLE = 1 + 1e-9
@@ -66,9 +66,10 @@ def plot_phase_diagram(
     ax.set_ylim(0.0, height)
     _phases(ax, diagram)
     _equal_depths(ax, diagram, depths, width, height)
-    stable = diagram.slope <= _UNSTABLE
-    for keep, style, more in ((stable, "-", ""), (~stable, ":", " ($V' > 1$)")):
-        if np.isfinite(diagram.sigma_w[keep]).any():
+    unstable = diagram.slope > _UNSTABLE
+    joined = np.convolve(unstable, [1, 1, 1], "same") > 0  # to where the other line begins
+    for some, keep, style, more in ((~unstable, ~unstable, "-", ""), (unstable, joined, ":", " ($V' > 1$)")):
+        if np.isfinite(diagram.sigma_w[some]).any():
             x, y = (np.where(keep, side, np.nan) for side in (diagram.sigma_w, diagram.sigma_b))
             ax.plot(x, y, color=VERMILLION, linewidth=2, linestyle=style, label=f"edge of chaos{more}")
     edge = diagram.sigma_w[np.isfinite(diagram.sigma_w)]
@@ -143,10 +144,10 @@ def _window(diagram: PhaseDiagram, points: Sequence[tuple[float, float]]) -> tup
 def _phases(ax: Any, diagram: PhaseDiagram) -> None:
     """Ordered and chaotic phase as areas, where the variance is stable."""
     sheet = diagram.networks
-    chi_1 = np.where(sheet.slope <= _UNSTABLE, sheet.chi_1, np.nan)
+    sigma_w, bias_var, chi_1 = _stable_part(sheet, sheet.chi_1)
     ax.contourf(
-        sheet.sigma_w,
-        np.sqrt(sheet.bias_var),
+        sigma_w,
+        np.sqrt(bias_var),
         np.ma.masked_invalid(chi_1),
         levels=[-1.0, 1.0, 1e300],
         colors=[BLUE, VERMILLION],
@@ -161,11 +162,13 @@ def _equal_depths(ax: Any, diagram: PhaseDiagram, depths: Sequence[float], width
     levels = np.exp(-1 / np.sort(np.asarray(depths, dtype=np.float64)))
     names = {level: f"{depth:g}" for level, depth in zip(levels, sorted(depths), strict=True)}
     sheet, far = diagram.networks, diagram.chaotic
-    rows = [(sheet.sigma_w, sheet.bias_var, np.where(sheet.slope <= _UNSTABLE, sheet.chi_1, np.nan))]
+    parts = [_stable_part(sheet, sheet.chi_1)]
     if far is not None:
-        rows.append((far.sigma_w, far.bias_var, np.where(far.slope <= _UNSTABLE, far.slope_at_limit, np.nan)))
-    for sigma_w, bias_var, slope in rows:
+        parts.append(_stable_part(far, far.slope_at_limit))
+    for sigma_w, bias_var, slope in parts:
         near = (sigma_w <= _AROUND * width) & (np.abs(bias_var) <= (_AROUND * height) ** 2)
+        near[:-1] |= near[1:]  # with the row that lies just beyond: q* grows along the first axis
+        near[1:] |= near[:-1]
         usable = near & np.isfinite(slope)
         if min(slope.shape) < 2 or not usable.any():
             continue
@@ -179,6 +182,25 @@ def _equal_depths(ax: Any, diagram: PhaseDiagram, depths: Sequence[float], width
         )
         ax.clabel(lines, fmt=names, fontsize="x-small", manual=_places(lines, width, height))
     ax.plot([], [], color=GREY, linewidth=0.7, label=r"equal $\xi_c$ (layers)")
+
+
+def _stable_part(sheet: NetworkSheet | ChaoticSheet, value: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """σ_w, σ_b² and `value` of a sheet, each row cut off where V' = 1: from there on it repeats that network.
+
+    Along a row V', σ_w² and σ_b² are linear in each other, and V' grows with σ_w or is 1 nowhere.
+    """
+    beyond = sheet.slope > 1
+    row = np.flatnonzero(beyond.any(axis=1))
+    after = np.argmax(beyond[row], axis=1)  # never 0: a row begins without weights, or on a stable edge
+    last, first = sheet.slope[row, after - 1], sheet.slope[row, after]
+    share = (1 - last) / (first - last)
+
+    def cut(values: FloatArray) -> FloatArray:
+        ends = values[:, -1].copy()
+        ends[row] = values[row, after - 1] + share * (values[row, after] - values[row, after - 1])
+        return np.where(beyond, ends[:, None], values)
+
+    return np.sqrt(cut(sheet.sigma_w**2)), cut(sheet.bias_var), cut(value)
 
 
 def _places(lines: Any, width: float, height: float) -> list[tuple[float, float]]:

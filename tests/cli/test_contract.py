@@ -107,6 +107,25 @@ def test_inputs_hold_every_option_with_its_resolved_value(capsys: pytest.Capture
     assert set(inputs) == expected | {"confidence", "method", "seed", "samples", "weights"}
 
 
+@pytest.mark.parametrize(
+    ("name", "variance"), [("relu", 2.0), ("abs", 1.0), ("identity", 1.0), ("prelu:0.3", 2 / 1.09), ("tanh", None)]
+)
+def test_every_command_has_a_default_for_the_same_activations(
+    capsys: pytest.CaptureFixture[str], name: str, variance: float | None
+) -> None:
+    """σ_w² = 2/(a² + b²) for slopes a, b; where there is none, both say how to find a value."""
+    for command in (["maps", name], ["depth", "3,8x2,1", "--activation", name, "--samples", "20"]):
+        code, out, err = call(capsys, *command, "--json")
+        if variance is None:
+            assert (code, out) == (2, "")
+            assert "--sigma-w is missing" in err
+            assert "gpdeep eoc tanh" in err
+        else:
+            assert code == 0
+            # one root and one square
+            assert json.loads(out)["inputs"]["sigma_w"] ** 2 == pytest.approx(variance, rel=1e-15)
+
+
 def test_data_give_a_summary_of_their_angles(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("sklearn", reason="the data extra is not installed")
     _, out, _ = call(capsys, "depth", "64,32x3,10", "--data", "digits", "--json")

@@ -25,7 +25,7 @@ def test_tanh_with_bias_variance_a_twentieth(capsys: pytest.CaptureFixture[str])
     # by quadrature with 50 digits; the root in q* loses an order of magnitude to the slope of σ_b²(q*)
     assert found["sigma_w"] ** 2 == pytest.approx(1.760954639606739, rel=1e-13)
     assert found["sigma_b"] == 0.22360679774997896
-    assert found["chi_1"] == 1.0
+    assert found["chi_1"] == pytest.approx(1, rel=1e-15)  # σ_w² E φ'²: a root, a square, a product
     assert 0 < found["slope"] < 1
     assert found["other_solutions"] == []
 
@@ -62,11 +62,11 @@ def test_table_names_the_standard_deviations(capsys: pytest.CaptureFixture[str])
     assert "σ_w" in out
 
 
-def test_what_does_not_exist_is_refused_with_the_range_that_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_does_not_exist_is_refused_with_the_bias_that_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["eoc", "relu", "--sigma-b", "0.5"]) == 1
     streams = capsys.readouterr()
     assert streams.out == ""
-    assert "σ_b goes from" in streams.err
+    assert "sigma_b = 0 alone" in streams.err
 
 
 @pytest.mark.parametrize("command", [["--version"], ["eoc", "--help"], ["maps", "--help"]])

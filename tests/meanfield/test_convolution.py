@@ -12,6 +12,7 @@ from scipy import stats
 
 from gpdeep import DomainError, MemoryBudgetError
 from gpdeep.activations import activation
+from gpdeep.activations.mixture import Mixture
 from gpdeep.meanfield import correlation_map, depth_scales, edge_of_chaos, nngp, variance_map
 from gpdeep.meanfield.convolution import ConvolutionMap, convolution_map
 from gpdeep.meanfield.pooling import average_pool, flatten, global_average_pool, max_pool
@@ -495,3 +496,36 @@ def test_integers_and_single_precision_are_computed_in_double():
     double = input_covariance(images(1, 1, 4))[0, 0]  # one channel: correlations of ±1, beyond it once rounded
     # an error of 2^-24 in a correlation of 1 moves an angle by its root, and E φφ of ReLU by its 3/2 power more
     np.testing.assert_allclose(conv(double.astype(np.float32)), conv(double), rtol=1e-6, atol=1e-6)
+
+
+def test_black_pixels_of_a_mixture_are_one_number_for_each_part():
+    parts, shares = (activation("cos"), activation("sigmoid"), activation("tanh")), (0.5, 0.25, 0.25)
+    sites = np.array([[0.0, 0.0], [0.0, 0.8]])
+    activate_sites(Mixture((Mixture(parts[:2], (2.0, 1.0)), parts[2]), (0.75, 0.25)), sites)
+    mean = [part.moments(0.8).mean for part in parts]
+    at_zero = [1.0, 0.5, 0.0]
+    expected = [sum(w * a * b for w, a, b in zip(shares, at_zero, other, strict=True)) for other in (at_zero, mean)]
+    # sums of three products
+    np.testing.assert_allclose(sites[0], expected, rtol=1e-14)
+    np.testing.assert_allclose(sites[1, 0], expected[1], rtol=1e-14)
+    assert abs(sum(w * a for w, a in zip(shares, at_zero, strict=True)) ** 2 - expected[0]) > 0.05  # not (E φ(0))²
+
+
+def test_sites_of_many_variances_are_read_off_a_table():
+    x = np.random.default_rng(3).standard_normal((40, 6))
+    sites = x @ x.T / 6
+    first = sites[:6, :6].copy()
+    activate_sites(activation("elu"), sites)
+    activate_sites(activation("elu"), first)  # 21 pairs: one by one
+    # both right to 1e-13 of the largest variance
+    np.testing.assert_allclose(sites[:6, :6], first, rtol=0, atol=1e-12 * sites.max())
+
+
+@pytest.mark.parametrize("bad", [None, "1", [1.0], np.nan, True])
+def test_what_is_no_number_of_bytes_or_layers_is_refused(bad):
+    with pytest.raises(DomainError):
+        convolution_map("relu", kernel_size=3, memory_budget=bad, **SIGMAS)
+    with pytest.raises(DomainError):
+        input_covariance(images(1, 2, 3), memory_budget=bad)
+    with pytest.raises(DomainError):
+        convolution_map("relu", kernel_size=3, **SIGMAS).propagate(np.eye(3), bad)

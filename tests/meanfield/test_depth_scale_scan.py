@@ -52,12 +52,32 @@ def test_scan_without_weights_spans_its_edge():
     assert scan_depth_scales("relu", sigma_b=0.3, sigma_w=[1.0]).edges == ()
 
 
+def test_table_is_short_and_names_the_edge():
+    text = str(scan_depth_scales("erf", sigma_b=0.3))
+    (edge,) = scan_depth_scales("erf", sigma_b=0.3, sigma_w=[1.0]).edges
+    assert text.splitlines()[0].startswith("erf  σ_b = 0.3")
+    assert f"σ_w = {edge:.9g}" in text.splitlines()[-1]
+    assert len(text.splitlines()) < 30
+    assert {"ordered", "edge", "chaotic"} <= set(text.split())
+    text = str(scan_depth_scales("relu", sigma_b=0.5, sigma_w=[1.0]))  # V' = χ₁ = 1/2, q* = 1/2: ξ = 1/ln 2
+    assert ["1", "0.5", "0.5", "0", *3 * ["1.4427"], "ordered"] in [line.split() for line in text.splitlines()]
+    assert text.endswith("none")
+
+
 def test_scan_is_read_back_as_it_was(tmp_path):
     scan = scan_depth_scales("erf", sigma_b=0.3, sigma_w=[1.0, 2.0])
     assert load(scan.save(tmp_path / "x.json")) == scan
 
 
-@pytest.mark.parametrize("sigma_w", [[2.0, 1.0], [0.0, 1.0], [1.0, np.nan], []])
+@pytest.mark.parametrize(
+    "sigma_w", [[2.0, 1.0], [0.0, 1.0], [1.0, np.nan], [], "wide", [None], [[1.0], 2.0], [[1.0, 2.0]], {}]
+)
 def test_weights_must_increase(sigma_w):
-    with pytest.raises(DomainError, match="likely cause"):
+    with pytest.raises(DomainError, match=r"sigma_w[\s\S]*likely cause"):
         scan_depth_scales("erf", sigma_b=0.3, sigma_w=sigma_w)
+
+
+@pytest.mark.parametrize("change", [{"sigma_b": None}, {"sigma_b": [0.1, 0.2]}, {"q": [1.0, 2.0]}, {"q": None}])
+def test_one_bias_and_one_start_are_asked_for(change):
+    with pytest.raises(DomainError, match="likely cause"):
+        scan_depth_scales("erf", **{"sigma_b": 0.3, "sigma_w": [1.0], **change})

@@ -1,5 +1,7 @@
 """The algebraic laws on the edge of chaos, against the iterated map."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,12 +38,38 @@ def test_leading_law_is_approached_as_the_logarithm_over_depth(name: str) -> Non
     assert law.power == (1 if name in ("erf", "tanh") else 2)
 
 
-def test_wrong_universality_class_fails() -> None:
+def test_leading_law_with_a_wrong_constant_fails() -> None:
     law = edge_law("relu", q=1.0)
-    path = law.correlations.compiled.path(1.0, 10_000)
-    exact = 2 * np.sin(path[-1] / 2) ** 2
-    with pytest.raises(AssertionError):  # negative control: 1/l in place of 1/l²
-        np.testing.assert_allclose(1 / (law.kappa * 10_000), exact, rtol=0.5, atol=0)
+    depth = 10_000
+    theta = law.correlations.compiled.iterate(1.0, depth)
+    exact = 2 * np.sin(theta / 2) ** 2
+    close = {"rtol": 2 * (1.5 * np.log(depth) + 10) / depth, "atol": 0}  # the next order of the law
+    np.testing.assert_allclose(law.leading(depth), exact, **close)
+    with pytest.raises(AssertionError):  # negative control: κ of one kink in place of its square's
+        np.testing.assert_allclose(2 / (law.kappa * depth) ** 2, exact, **close)
+
+
+@pytest.mark.parametrize("delta0", [0.01, 1.0])
+def test_jump_of_the_curvature_gives_a_square_root(delta0: float) -> None:
+    law = edge_law("elu", q=1.0)
+    assert law.kappa == 0
+    assert law.rho > 0
+    depths = np.array([100, 10_000, 100_000])
+    path = law.correlations.compiled.path(2 * np.arcsin(np.sqrt(delta0 / 2)), 100_000)
+    exact = 2 * np.sin(path[depths - 1] / 2) ** 2
+    np.testing.assert_allclose(law.one_minus_c(depths, delta0), exact, rtol=1e-3, atol=0)  # the stated error
+    without = dataclasses.replace(law, rho=0.0)
+    with pytest.raises(AssertionError):  # negative control: without the term in δ^{5/2}
+        np.testing.assert_allclose(without.one_minus_c(depths, delta0), exact, rtol=1e-3, atol=0)
+
+
+def test_five_halves_coefficient_is_that_of_the_map() -> None:
+    law = edge_law("elu", q=1.0)
+    for delta in (1e-3, 1e-4):
+        # δ - (1 - C) = β δ² - ρ δ^{5/2} + O(δ³)
+        theta = 2 * np.arcsin(np.sqrt(delta / 2))
+        rest = law.beta * delta**2 - law.correlations.excess(theta) * delta
+        np.testing.assert_allclose(rest / delta**2.5, law.rho, rtol=5 * np.sqrt(delta), atol=0)
 
 
 def test_relu_constant_is_the_textbooks() -> None:

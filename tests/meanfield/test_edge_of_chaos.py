@@ -119,10 +119,27 @@ def test_residual_and_normalised_layers_have_their_own_edge() -> None:
 def test_no_solution_says_what_there_is() -> None:
     with pytest.raises(InfeasibleError, match="q from about"):
         edge_of_chaos("sigmoid", q=1.0)
-    with pytest.raises(InfeasibleError, match="0 to 0"):
+    with pytest.raises(InfeasibleError, match="sigma_b = 0 alone"):
         edge_of_chaos("relu", sigma_b=0.1)
     with pytest.raises(InfeasibleError, match="alpha"):
         edge_of_chaos("tanh", q=1.0, alpha=1.0)
+
+
+@pytest.mark.parametrize(("name", "sigma_b"), [("cst:1.5,0.4", 0.05), ("st:1.5", 0.1), ("crelu:2,0.1", 0.1)])
+def test_points_where_hardly_a_neuron_responds_are_left_out(name: str, sigma_b: float) -> None:
+    # there σ_w would be 1e24 and more: E φ'² is the chance of passing a far threshold
+    try:
+        edge = edge_of_chaos(name, sigma_b=sigma_b)
+    except InfeasibleError as error:
+        assert "sigma_b" in str(error)
+    else:
+        assert all(p.sigma_w <= 1e4 for p in (edge, *edge.other_solutions))
+
+
+def test_curvature_out_of_reach_is_said_and_not_raised() -> None:
+    edge = edge_of_chaos("mish", sigma_b=2.0)
+    assert np.isnan(edge.chi_2) == any("C''(1)" in message for message in edge.status.messages)
+    np.testing.assert_allclose(edge.sigma_b, 2.0, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from gpdeep import load
 from gpdeep.meanfield import edge_of_chaos, fixed_points, variance_map
-from gpdeep.meanfield.roots import all_roots
+from gpdeep.meanfield.roots import all_roots, bracketed_root
 
 
 def test_pairs_of_roots_closer_than_the_grid_are_found() -> None:
@@ -17,6 +17,21 @@ def test_pairs_of_roots_closer_than_the_grid_are_found() -> None:
         ) * q
 
     np.testing.assert_allclose(all_roots(f, np.geomspace(0.1, 100, 8)), [1, 1.001, 50], rtol=1e-12, atol=0)
+
+
+def test_bracketed_roots_are_right_to_rounding() -> None:
+    cases = [
+        (lambda x: np.exp(x) - 3, -50.0, 50.0, np.log(3)),
+        (lambda x: np.arctan(x - 0.3) * 1e-200, -1e3, 1e3, 0.3),
+        (lambda x: (x - 1) ** 9, -4.0, 3.0, 1.0),
+        (lambda x: x - 1e-9 if x > 0 else -1.0, -1.0, 1.0, 1e-9),
+    ]
+    for g, low, high, root in cases:
+        calls = []
+        found = bracketed_root(lambda x, g=g, calls=calls: calls.append(x) or float(g(x)), low, high)
+        # the ninth power underflows to 0 within 1e-36 of 1 only: bisection goes on to neighbours
+        np.testing.assert_allclose(found, root, rtol=4e-16, atol=3e-16)
+        assert len(calls) < 120
 
 
 def test_double_root_is_found_once() -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from gpdeep import DomainError, MemoryBudgetError
-from gpdeep.activations import activation
+from gpdeep.activations import activation, from_callable
+from gpdeep.activations.mixture import Mixture
 from gpdeep.errors import ValidityWarning
-from gpdeep.meanfield import kernel_blocks, kernel_profiles, kernel_series, nngp, ntk
+from gpdeep.meanfield import kernel_blocks, kernel_profiles, kernel_series, nngp, ntk, variance_table
 
 EPS = np.finfo(np.float64).eps
 REFERENCE = json.loads((Path(__file__).parent.parent / "reference" / "kernels.json").read_text())["values"]
@@ -405,3 +406,113 @@ def test_a_covariance_beyond_the_bound_warns():
     with pytest.warns(ValidityWarning, match=r"1\.0e-03"):
         bounded = profile._bounded(np, y, np.ones((1, 1)), np.ones(2))
     np.testing.assert_array_equal(bounded, [[1.0, 0.5]])
+
+
+# ------------------------------------------------------------------------------------ mixtures, names, tables
+
+
+def mixture(*names):
+    return Mixture(tuple(activation(name) for name in names), (1.0,) * len(names))
+
+
+def recursion(phi, x, sigma_w, sigma_b, depth):
+    """NNGP and tangent kernel, the covariances of the parts averaged by hand."""
+    k = sigma_w**2 * x @ x.T / x.shape[1] + sigma_b**2
+    tangent = k
+    for _ in range(depth):
+        q = np.diag(k)
+        bound = np.sqrt(np.outer(q, q))
+        k = np.clip(k, -bound, bound)
+        f = sum(w * p.covariance(k, q[:, None], q) for w, p in zip(phi.shares, phi.parts, strict=True))
+        slope = sum(w * p.slope_covariance(k, q[:, None], q) for w, p in zip(phi.shares, phi.parts, strict=True))
+        np.fill_diagonal(slope, sum(w * p.moments(q).slope_second for w, p in zip(phi.shares, phi.parts, strict=True)))
+        k = sigma_w**2 * f + sigma_b**2
+        tangent = k + sigma_w**2 * slope * tangent
+    return k, tangent
+
+
+@pytest.mark.parametrize(
+    "names", [("relu", "abs"), ("relu", "identity"), ("relu", "tanh"), ("tanh", "gelu"), ("erf", "erf"), ("tanh",)]
+)
+def test_mixtures_average_the_kernels_of_their_parts(names):
+    x = data(6)
+    phi = mixture(*names)
+    k, tangent = recursion(phi, x, 1.3, 0.4, 2)
+    settings = {"phi": phi, "depth": 2, "sigma_w": 1.3, "sigma_b": 0.4}
+    # two layers of a few units of rounding; Hermite series leave out 2e-14
+    np.testing.assert_allclose(nngp(x, **settings), k, rtol=0, atol=1e-13 * k.max())
+    np.testing.assert_allclose(ntk(x, **settings), tangent, rtol=0, atol=2e-12 * tangent.max())
+
+
+def test_the_check_of_mixtures_fails_for_other_shares():
+    k, _ = recursion(Mixture(mixture("relu", "abs").parts, (0.4, 0.6)), data(6), 1.3, 0.4, 2)
+    value = nngp(data(6), phi=mixture("relu", "abs"), depth=2, sigma_w=1.3, sigma_b=0.4)
+    assert np.abs(value - k).max() > 1e-2 * k.max()
+
+
+def test_one_layer_of_half_relu_half_abs_is_a_formula():
+    # orthogonal inputs of variance 1: relu 1/2π, |u||v| 2/π, and the diagonals 1/2 and 1
+    value = nngp(2**0.5 * np.eye(2), phi=mixture("relu", "abs"), depth=1, sigma_w=1.0)
+    np.testing.assert_allclose(value, [[0.75, 1.25 / np.pi], [1.25 / np.pi, 0.75]], rtol=10 * EPS)
+
+
+def test_a_function_of_the_users_called_erf_is_not_erf():
+    x = data(4)
+    mine = from_callable(np.tanh, name="erf")
+    settings = {"depth": 1, "sigma_w": 1.0}
+    # a function given by values alone is known to 1e-12
+    np.testing.assert_allclose(nngp(x, phi=mine, **settings), nngp(x, phi="tanh", **settings), rtol=0, atol=1e-11)
+    assert np.abs(nngp(x, phi=mine, **settings) - nngp(x, phi="erf", **settings)).max() > 1e-2
+
+
+def test_kernels_of_elu_between_inputs_of_many_norms_are_read_off_a_table(monkeypatch):
+    x = data(40)
+    settings = {"phi": "elu", "depth": 1, "sigma_w": 1.1, "sigma_b": 0.3}
+    q = 1.21 * np.mean(x**2, axis=1) + 0.09
+    assert variance_table.variance_table(activation("elu"), q, q) is not None
+    for kernel in (nngp, ntk):
+        value = kernel(x, **settings)
+        few = kernel(x[:4], x[4:6], **settings)  # 8 pairs of variances do not pay a table
+        # both right to 1e-13 of √(K_ii K_jj), and E φ'φ' of a smooth function to the same
+        np.testing.assert_allclose(value[:4, 4:6], few, rtol=0, atol=1e-12 * np.max(np.diag(value)))
+        np.testing.assert_array_equal(value, value.T)
+
+
+def test_tables_are_refused_where_they_would_be_wrong(monkeypatch):
+    q = np.geomspace(0.5, 2.0, 40)
+    assert variance_table.variance_table(activation("crelu:0.5,1"), q, q) is None
+    assert variance_table.variance_table(activation("elu"), q[:5], q[:5]) is None
+    assert variance_table.variance_table(activation("elu"), 1e-9 + q**20, q) is None
+    right = variance_table._products
+    monkeypatch.setattr(variance_table, "_products", lambda *args: (1 + 1e-10) * right(*args))
+    assert variance_table.variance_table(activation("elu"), q, q) is None  # the check at random pairs notices
+
+
+@pytest.mark.parametrize("bad", [None, "1", [1.0], np.nan, True, 1j])
+@pytest.mark.parametrize("name", ["depth", "alpha", "beta", "memory_budget", "sigma_w", "sigma_b"])
+def test_whatever_is_no_number_ends_in_a_domain_error(name, bad):
+    with pytest.raises(DomainError):
+        nngp(data(3), **RELU | {name: bad})
+
+
+def test_a_negative_beta_is_a_beta():
+    np.testing.assert_array_equal(nngp(data(3), **RELU, beta=-1.0), nngp(data(3), **RELU))
+
+
+def test_making_a_table_takes_the_memory_it_says():
+    q = np.geomspace(0.03, 20.0, 40)  # nearly the widest range there is a table for
+    assert variance_table.variance_table(activation("elu"), q, q) is not None
+    tracemalloc.start()
+    variance_table.variance_table(activation("elu"), q, q)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < variance_table.TABLE_BYTES < 10 * peak
+
+
+def test_tables_are_the_same_on_tensors():
+    torch = pytest.importorskip("torch")
+    settings = {"phi": "elu", "depth": 2, "sigma_w": 1.1, "sigma_b": 0.3}
+    x = data(35)
+    plain = ntk(x, **settings)
+    # sums of 30 x 9 products in another order
+    np.testing.assert_allclose(ntk(torch.from_numpy(x), **settings).numpy(), plain, rtol=0, atol=1e-13 * plain.max())

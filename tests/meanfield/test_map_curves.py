@@ -53,12 +53,40 @@ def test_far_fixed_points_make_the_axis_logarithmic():
     assert not map_curves("tanh", sigma_w=1.5, sigma_b=0.2).logarithmic
 
 
+def test_table_shows_the_ways():
+    curves = map_curves("relu", sigma_w=2.0, layers=100)
+    lines = str(curves).splitlines()
+    assert lines[0].startswith("relu  σ_w = 2, σ_b = 0")
+    assert ["5", "32"] in [line.split() for line in lines]  # V = 2q; θ is not followed where there is no q*
+    assert "grows" in lines[-1]
+    lines = str(map_curves("relu", sigma_w=2**0.5, layers=1)).splitlines()
+    assert ["1", "1", f"{math.acos(1 / math.pi):.6g}", f"{1 / math.pi:.6f}"] in [line.split() for line in lines]
+    assert len(str(map_curves("tanh", sigma_w=1.5, layers=10_000)).splitlines()) < 120
+
+
 def test_curves_are_read_back_as_they_were(tmp_path):
     curves = map_curves("relu", sigma_w=2.0)
     assert load(curves.save(tmp_path / "x.json")) == curves
 
 
-@pytest.mark.parametrize("change", [{"layers": -1}, {"layers": 2.5}, {"layers": True}, {"theta": 4.0}, {"q": 0.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layers": -1},
+        {"layers": 2.5},
+        {"layers": True},
+        {"layers": 10_001},
+        {"theta": 4.0},
+        {"theta": [1.0, 2.0]},
+        {"theta": [1.0]},
+        {"theta": None},
+        {"q": 0.0},
+        {"q": [1.0, 2.0]},
+        {"q": [1.0]},
+        {"q": None},
+        {"factor": None},
+    ],
+)
 def test_bad_input_is_refused(change):
     with pytest.raises(DomainError, match="likely cause"):
         map_curves("relu", sigma_w=1.0, **change)

@@ -57,6 +57,18 @@ def test_nearly_equal_inputs_keep_their_digits() -> None:
     assert ratios[0] > 1e-4
 
 
+@pytest.mark.parametrize("name", ["tanh", "gelu", "mish", "erf", "elu", "crelu:1,1"])
+def test_lengths_that_differ_in_the_sixth_digit_keep_theirs(name: str) -> None:
+    # δ' at angle 0 is quadratic in η = √q₂ - 1 near 0: δ'(η) = a η² (1 + b η), so a = 2 δ'(η)/η² - δ'(2η)/(2η²) + O(η²)
+    layer = variance_map(name, sigma_w=1.3, sigma_b=0.4)
+    estimates = []
+    for eta in (1e-4, 5e-7):
+        one, two = (float(pair_step(layer, 1.0, (1 + k * eta) ** 2, 0.0)[2]) for k in (1, 2))
+        estimates.append((2 * one - two / 4) / eta**2)
+    # O(η²) = 1e-8 at most; (1 + η)² has 1e-16/η = 2e-10 of rounding
+    np.testing.assert_allclose(estimates[1], estimates[0], rtol=3e-7, atol=0)
+
+
 def test_relu_forgets_lengths() -> None:
     layer = variance_map("relu", sigma_w=2**0.5)
     deltas = [pair_step(layer, 1.0, q2, 1e-8)[2] for q2 in (1.0, 1e-6, 1e6)]

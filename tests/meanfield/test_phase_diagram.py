@@ -88,17 +88,31 @@ def test_residual_and_normalised_layers_obey_their_own_edge(options):
     np.testing.assert_allclose(after[exists], QS[exists], rtol=RTOL)
 
 
+def test_table_is_short_and_shows_the_edge(diagram):
+    text = str(diagram)
+    assert text.splitlines()[0].startswith("edge of chaos of erf")
+    for q, sigma_w, sigma_b in zip(QS, diagram.sigma_w, diagram.sigma_b, strict=True):
+        assert any(line.split()[:3] == [f"{v:.6g}" for v in (q, sigma_w, sigma_b)] for line in text.splitlines())
+    whole = str(phase_diagram("tanh", chaotic=False))
+    assert len(whole.splitlines()) < 20
+    assert max(map(len, whole.splitlines())) < 100
+    cut = str(phase_diagram("erf", q=[1e-300, 2e-300], layer_norm=True, chaotic=False))
+    assert "an edge at" in cut  # none shown is a table too
+
+
 def test_results_are_read_back_as_they_were(diagram, tmp_path):
     assert load(diagram.save(tmp_path / "x.json")) == diagram
 
 
-@pytest.mark.parametrize("q", [[1.0], [2.0, 1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, np.nan], [[1.0, 2.0]], "wide"])
+@pytest.mark.parametrize(
+    "q", [[1.0], [2.0, 1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, np.nan], [[1.0, 2.0]], "wide", [None, 1.0], [[1.0], 2.0]]
+)
 def test_variances_must_increase(q):
     with pytest.raises(DomainError, match="likely cause"):
         phase_diagram("erf", q=q)
 
 
-@pytest.mark.parametrize("sigma_w_max", [-1.0, np.nan, np.inf, "4", True])
+@pytest.mark.parametrize("sigma_w_max", [-1.0, np.nan, np.inf, "4", True, None, [4.0, 5.0], {}])
 def test_the_largest_weight_must_be_a_number(sigma_w_max):
     with pytest.raises(DomainError, match="sigma_w_max"):
         phase_diagram("erf", sigma_w_max=sigma_w_max)

@@ -1,5 +1,7 @@
 """Pictures of the phase diagram and of depth scales hold the edge, the phases and the scales."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,69 @@ def test_relu_has_an_edge_of_one_point_and_no_stable_variance_beyond():
     assert {"ordered", "no stable q*"} <= set(where)
     assert where["ordered"][0] < 2**0.5 < where["no stable q*"][0]
     drawn(ax)
+
+
+Z, WEIGHTS = np.polynomial.hermite_e.hermegauss(120)  # gelu is analytic: 1e-6 and better for q < 6
+CDF = np.vectorize(lambda x: math.erfc(-x / math.sqrt(2)) / 2)
+
+
+def gelu_by_quadrature(q):
+    """E φ², dE φ²/dq and E φ'²."""
+    x = math.sqrt(q) * Z
+    density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    phi, slope, curvature = x * CDF(x), CDF(x) + x * density, (2 - x**2) * density
+    return [float(WEIGHTS @ f) / math.sqrt(2 * math.pi) for f in (phi**2, slope**2 + phi * curvature, slope**2)]
+
+
+SECOND_OF_GELU = [(q, gelu_by_quadrature(q)[0]) for q in np.geomspace(0.01, 20, 60)]
+
+
+def where_stability_ends(depth, q_low, q_high):
+    """(σ_w, σ_b) with V' = 1 and χ₁ = e^{-1/depth}, by bisection in q."""
+
+    def misfit(q):
+        _, d_second, slope_second = gelu_by_quadrature(q)
+        return slope_second / d_second - math.exp(-1 / depth)
+
+    assert misfit(q_low) * misfit(q_high) < 0
+    for _ in range(40):
+        q = (q_low + q_high) / 2
+        q_low, q_high = (q_low, q) if misfit(q) * misfit(q_low) < 0 else (q, q_high)
+    second, d_second, _ = gelu_by_quadrature(q_low)
+    return d_second**-0.5, math.sqrt(q_low - second / d_second)
+
+
+def test_lines_of_gelu_reach_the_fold_where_stability_ends():
+    ax = plot_phase_diagram(phase_diagram("gelu", sigma_w_max=2.8), depths=(10.0,))
+    ((_, points),) = [(level, vertices) for level, vertices in levels(ax) if level > 0.5]
+    distance = [np.hypot(*(points - where_stability_ends(10.0, *q)).T).min() for q in ((0.01, 0.3), (0.3, 2.0))]
+    # rows of the sheet are 12 % apart in q*, and the fold bends: its chords are 0.01 long
+    np.testing.assert_allclose(distance, 0.0, rtol=0, atol=0.01)
+    with pytest.raises(AssertionError):  # cells that the fold crosses left out: lines end farther from it
+        np.testing.assert_allclose(np.hypot(*(points - (1.7, 0.05)).T).min(), 0.0, rtol=0, atol=0.01)
+
+
+def test_area_of_gelu_has_no_gap_and_ends_at_the_fold():
+    ax = plot_phase_diagram(phase_diagram("gelu", sigma_w_max=2.8), depths=(), largest=(3.0, 1.5))
+    pixels = drawn(ax)
+
+    def coloured(sigma_w, sigma_b):
+        column, row = ax.transData.transform((sigma_w, sigma_b))
+        return bool((pixels[len(pixels) - 1 - round(row), round(column), :3] < 255).any())
+
+    inside, outside = [], []
+    for sigma_w in np.arange(1.30, 1.90, 0.02):
+        for sigma_b in np.arange(0.02, 0.7, 0.02):
+            excess = [sigma_w**2 * s + sigma_b**2 - q for q, s in SECOND_OF_GELU]
+            if min(excess) < -0.01:
+                inside.append(coloured(sigma_w, sigma_b))
+            elif min(excess) > 0.01:
+                outside.append(coloured(sigma_w, sigma_b))
+    assert len(inside) > 300
+    assert len(outside) > 300
+    assert all(inside)
+    # the edge's own line, which runs inside the area, is 2 pt wide and stays 1 % of q away from the fold
+    assert not any(outside)
 
 
 def test_two_stable_variances_are_told():

@@ -1,166 +1,28 @@
-r"""How deep can this network be before its inputs become indistinguishable? The main job.
+r"""The degeneracy depth of a network from its widths, by the law at finite width and the map at infinite width.
 
-    L*(x*, c) = max{ l ≤ L : P( ln sin²θ_l ≥ x*  and both inputs alive, not collapsed ) ≥ c },
-
-the predicted degeneracy depth of two inputs at a given angle, or of a random pair of a data set, at finite width;
-beside it the infinite-width value, the effective depth t = Σ 1/n_l, the spread of lengths and the survival probability.
-
-What it is not: a statement about training. Above L* the inputs' images differ by less than the threshold in more than
-a share 1 - c of all initialisations; being below it is roughly necessary for training, not sufficient. The threshold
-is empirical: about -4 for tasks like MNIST, about -1.5 for CIFAR-10 (from the figures of Jakub & Nica 2023, arXiv
-2306.01513).
+L*(x*, c) = max{ l ≤ L : P( ln sin²θ_l ≥ x*  and both inputs alive, not collapsed ) ≥ c }
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .architecture import Architecture, Kind, Weights
-from .data import pair_angles
-from .errors import DomainError, InfeasibleError
-from .finite import AngleLaw, Method, angle_law
-from .finite.checks import MAX_WIDTH, check_angles, check_integer, check_real, check_sigmas
-from .meanfield.pair_path import pair_path
-from .result import SCHEMA_VERSION, FloatArray, Result, Status, render_table, shown_layers
+from ..architecture import Architecture, Kind
+from ..data import pair_angles
+from ..errors import DomainError
+from ..finite import Method, angle_law
+from ..finite.checks import check_angles, check_integer, check_real, check_sigmas
+from ..meanfield.pair_path import pair_path
+from ..result import FloatArray, Status
+from .prediction import DegeneracyDepth, DepthPrediction, InfiniteWidth, InitialAngle
+from .search import smallest_width
 
 DEFAULT_THRESHOLD = -4.0
-FIRST_WIDTH = 8
-"""Where the search for a width begins: from here on no sampling is needed for ReLU."""
-WIDE_TO_SAMPLE = 2000
-"""Width at which the search gives up if it has to sample and even infinite width would not be enough."""
-
-
-@dataclass(frozen=True)
-class InitialAngle:
-    """The angles between random pairs of a data set, in radians."""
-
-    mean: float
-    median: float
-    std: float
-    pairs: int
-
-
-@dataclass(frozen=True)
-class InfiniteWidth:
-    """The same network at infinite width after layers 1..L: means over the initial angles above 0."""
-
-    angle: FloatArray
-    log_sin2: FloatArray
-
-
-@dataclass(frozen=True)
-class DegeneracyDepth:
-    """The largest depth at which the inputs are still told apart.
-
-    `finite`, `infinite`: L* (0: at no depth; None: the method does not give the probability). `reached`: whether it
-    lies inside the network; False means that the inputs are still told apart after its last hidden layer.
-    """
-
-    finite: int | None
-    infinite: int
-    reached: bool | None
-    threshold: float
-    confidence: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DepthPrediction(Result):
-    """What `predict_depth` answers.
-
-    Attributes
-    ----------
-    architecture : str
-    options : dict
-        Every option with the value that was used.
-    law : AngleLaw
-        The law of ln sin²θ_l at finite width, layer by layer.
-    infinite : InfiniteWidth
-    degeneracy_depth : DegeneracyDepth
-    effective_depth : float
-        t = Σ 1/n_l.
-    initial_angle : float or InitialAngle
-    width : int or None
-        The width that was found, where the architecture had an unknown one.
-    """
-
-    architecture: str
-    options: dict[str, Any]
-    law: AngleLaw
-    infinite: InfiniteWidth
-    degeneracy_depth: DegeneracyDepth
-    effective_depth: float
-    initial_angle: float | InitialAngle
-    width: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object that ``gpdeep depth --json`` prints."""
-        plain, law = super().to_dict(), self.law.to_dict()
-        finite = {"method": law["method"]}
-        for name in ("mean", "std", "median"):
-            finite[f"log_sin2_{name}"] = law[name]
-        for name in ("survival", "log_length2_mean", "log_length2_std", "dead", "collapsed", "orthogonal"):
-            finite[name] = law[name]
-        finite["probability_above"] = law["above"]
-        error = law["error"]
-        finite["error"] = {
-            "kind": error["kind"],
-            "log_sin2_mean": error["mean"],
-            "log_sin2_std": error["std"],
-        }
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "command": "depth",
-            "inputs": {"architecture": plain["architecture"], **plain["options"]},
-            "status": plain["status"],
-            "finite": finite,
-            "infinite": plain["infinite"],
-            "degeneracy_depth": plain["degeneracy_depth"],
-            "effective_depth": plain["effective_depth"],
-            "initial_angle": plain["initial_angle"],
-            "width": plain["width"],
-        }
-
-    def __str__(self) -> str:
-        """The table that ``gpdeep depth`` prints."""
-        law, depth = self.law, self.degeneracy_depth
-        rows = [
-            [
-                str(layer),
-                f"{law.mean[layer - 1]:.3f}",
-                f"{law.std[layer - 1]:.3f}",
-                f"{law.median[layer - 1]:.3f}",
-                f"{self.infinite.log_sin2[layer - 1]:.3f}",
-                f"{law.survival[layer - 1]:.4f}",
-                f"{law.above[layer - 1]:.4f}",
-            ]
-            for layer in shown_layers(len(law.mean))
-        ]
-        angle = self.initial_angle
-        start = (
-            f"median of {angle.pairs} pairs {angle.median:.4f}" if isinstance(angle, InitialAngle) else f"{angle:.5g}"
-        )
-        if depth.finite is None:
-            found = "not given by this method"
-        elif depth.reached:
-            found = f"{depth.finite} of {len(law.mean)} layers"
-        else:
-            found = f"still told apart after all {len(law.mean)} layers"
-        notes = [
-            *([f"width found: {self.width}"] if self.width is not None else []),
-            f"degeneracy depth (ln sin² ≥ {depth.threshold:g} with probability {depth.confidence:g}): {found}; "
-            f"infinite width: {depth.infinite}" + ("+" if depth.infinite == len(law.mean) else ""),
-            f"effective depth Σ1/n = {self.effective_depth:.4g}; ln length² = {law.log_length2_mean[-1]:.3f} ± "
-            f"{law.log_length2_std[-1]:.3f}; initial angle {start} rad",
-            f"method {law.method}; {law.error}",
-            *(f"note: {message}" for message in self.status.messages),
-        ]
-        columns = ["layer", "mean ln sin²θ", "std", "median", "infinite width", "survival", f"P(≥ {depth.threshold:g})"]
-        return render_table(f"{self.architecture}  {self.options['activation']}", columns, rows, notes)
 
 
 def predict_depth(
@@ -243,7 +105,7 @@ def predict_depth(
     def answer(dense: Architecture) -> DepthPrediction:
         return _predict(dense, start, threshold, confidence, method, seed, samples, progress)
 
-    return _search(network, answer) if network.has_unknown else answer(network)
+    return smallest_width(network, answer) if network.has_unknown else answer(network)
 
 
 def find_width(depth: int | Architecture | str, **options: Any) -> DepthPrediction:
@@ -287,47 +149,6 @@ def find_width(depth: int | Architecture | str, **options: Any) -> DepthPredicti
             "Write ? for the width to be found, as in 784,?x50,10; or use predict_depth.",
         )
     return predict_depth(network, **options)
-
-
-def _search(network: Architecture, answer: Callable[[Architecture], DepthPrediction]) -> DepthPrediction:
-    """The answer for the smallest width that is enough, by doubling twice at a time, then bisection."""
-
-    def enough(prediction: DepthPrediction) -> bool:
-        found = prediction.degeneracy_depth.finite
-        if found is None:
-            raise DomainError(
-                f"method '{prediction.law.method}' gives no probability of telling the inputs apart.",
-                "It predicts one number a layer.",
-                "Use method='auto' to find a width.",
-            )
-        return found >= network.depth
-
-    # one neuron cannot be normalised, nor hold two inputs before orthogonal weights
-    two_needed = network.weights == Weights.ORTHOGONAL or any(b.kind is Kind.LAYER_NORM for b in network.blocks)
-    low, high = int(two_needed), FIRST_WIDTH
-    best = answer(network.with_width(high))
-    while not enough(best):
-        limit = best.degeneracy_depth
-        hopeless = best.law.method is Method.CHAIN and limit.infinite < network.depth and high >= WIDE_TO_SAMPLE
-        if high == MAX_WIDTH or hopeless:
-            raise InfeasibleError(
-                f"No width up to {high} lets {network.depth} hidden layers keep ln sin² above {limit.threshold:g} "
-                f"with probability {limit.confidence:g}.",
-                f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it."
-                if limit.infinite < network.depth
-                else "The depth is so near the infinite-width limit that a still larger width would be needed.",
-                "Use fewer hidden layers, a lower threshold, or a lower confidence.",
-            )
-        low, high = high, min(4 * high, MAX_WIDTH)
-        best = answer(network.with_width(high))
-    while high - low > 1:
-        middle = (low + high) // 2
-        candidate = answer(network.with_width(middle))
-        if enough(candidate):
-            high, best = middle, candidate
-        else:
-            low = middle
-    return replace(best, architecture=str(network), width=high)
 
 
 def _architecture(value: Any) -> Architecture:
