@@ -209,5 +209,5 @@ def _discontinuous(step: float, t: float) -> DomainError:
     return DomainError(
         f"The function jumps by {step:.3g} at x = {t:.12g}.",
         "It is a step or has a pole; E φ' φ' is infinite there and no theory in gpdeep holds.",
-        "Use a continuous function; a steep one such as tanh(50 x) is fine.",
+        "Use a continuous function. One as steep as tanh(50 x) is fine; steeper than some 1,000 is slow, or refused.",
     )

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ..errors import DomainError
 
@@ -24,11 +27,19 @@ def merged_knots(
     Raises
     ------
     DomainError
-        A number is not finite or beyond 1e50, lengths differ, φ is 0 everywhere, or the levels are not those of φ.
+        The name is no text, something is no number, not finite or beyond 1e50, a knot is neither 0 nor above 1e-50 in
+        size, lengths differ, φ is 0 everywhere, or the levels are not those of φ.
     """
-    t, c = tuple(map(float, t)), tuple(map(float, c))
-    levels = None if levels is None else tuple(map(float, levels))
-    numbers = (float(a), float(b), *t, *c, *(levels or ()))
+    if not isinstance(name, str):
+        raise DomainError(
+            f"The name of an activation is {name!r}.",
+            "The arguments are name, a, b, t, c; the name was left out.",
+            "Give a name first, such as 'ramp'.",
+        )
+    a, b = _floats(name, "a", (a,))[0], _floats(name, "b", (b,))[0]
+    t, c = _floats(name, "t", t), _floats(name, "c", c)
+    levels = None if levels is None else _floats(name, "at_knots", levels)
+    numbers = (a, b, *t, *c, *(levels or ()))
     largest = max(map(abs, numbers))
     if len(t) != len(c) or (levels is not None and len(levels) != len(t)):
         raise DomainError(
@@ -41,6 +52,13 @@ def merged_knots(
             f"Activation '{name}' has a = {a}, b = {b}, knots {t} and jumps {c}.",
             "A number is NaN, infinite or beyond 1e50.",
             "Use finite numbers of ordinary size.",
+        )
+    tiny = [x for x in t if 0 < abs(x) < LEAST]
+    if tiny:
+        raise DomainError(
+            f"Activation '{name}' has a knot at {tiny[0]!r}.",
+            "Below 1e-50 its powers leave the range of floats.",
+            "Put the knot at 0.",
         )
     jumps: dict[float, list[float]] = {}
     for knot, jump in zip(t, c, strict=True):
@@ -59,6 +77,21 @@ def merged_knots(
     kept = tuple(level[knot] for knot in knots)
     _check_levels(name, a, b, knots, steps, kept)
     return knots, steps, kept
+
+
+def _floats(name: str, what: str, values: Any) -> Floats:
+    """`values` as floats; text and truth values are no numbers."""
+    try:
+        given = [values] if isinstance(values, (str, bytes)) else list(values)
+        if any(isinstance(x, (str, bytes, bool, np.bool_)) for x in given):
+            raise TypeError
+        return tuple(map(float, given))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DomainError(
+            f"Activation '{name}' has {what} = {(values[0] if what in ('a', 'b') else values)!r}.",
+            "A sequence of numbers was expected, and for a and b a number; text, None or a lone number was given.",
+            "Write for instance PiecewiseLinear('ramp', 0.0, 0.0, (1.0, 2.0), (1.0, -1.0)).",
+        ) from error
 
 
 def _check_levels(name: str, a: float, b: float, knots: Floats, steps: Floats, levels: Floats) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import DomainError
 from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.kink_split import conditional_mean, kink_split_pair
 from ..gaussian.piecewise_chebyshev import PiecewiseChebyshev, fit_panels
@@ -31,6 +32,9 @@ Function = Callable[[Any], Any]
 _DEGREE = 32
 _TOL = 1e-14
 _LEAST = math.pi / 2**11
+_BUDGET = 10**8  # values of φ' or φ'', some 10 s
+_FEW_ANGLES = 64
+_KEPT = 1e-4  # a difference smaller than this part of its terms has lost too many digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +63,20 @@ def slope_table(
     reach: float,
     size: float,
     error: float,
-) -> SlopeTable:
-    """The table of P for `slope` = φ', which has a relative `error`; `size` is √(E φ'(u)² E φ'(v)²)."""
+) -> SlopeTable | None:
+    """The table of P for `slope` = φ', which has a relative `error`; `size` is √(E φ'(u)² E φ'(v)²).
+
+    None where φ' turns so fast that the table would take more than 10⁸ values of it.
+    """
+    slope = _Budgeted(slope)
 
     def product(t: FloatArray) -> FloatArray:
         return np.asarray(kink_split_pair(slope, slope, t, q1, q2, knots, breaks, reach=reach))
 
-    p = fit_panels(product, [0, math.pi], degree=_DEGREE, tol=max(_TOL, error), floor=size, least=_LEAST)
+    try:
+        p = fit_panels(product, [0, math.pi], degree=_DEGREE, tol=max(_TOL, error), floor=size, least=_LEAST)
+    except _BudgetSpent:
+        return None
     return SlopeTable(p, p.with_values(_running(p, np.sin) / (2 * np.sin(p.nodes() / 2) ** 2)))
 
 
@@ -78,28 +89,25 @@ def curvature_table(
     reach: float,
     size: float,
     error: float,
-) -> CurvatureTable:
-    """The table of Q for `curvature` = φ'' between the knots; `size` is E φ''² without the delta functions."""
+) -> CurvatureTable | None:
+    """The table of Q for `curvature` = φ'' between the knots; `size` is E φ''² without the delta functions.
+
+    None where φ'' turns so fast that the table would take more than 10⁸ values of it.
+    """
     tol = max(_TOL, error)
     kinks = [(t, c) for t, c in zip(knots, jumps, strict=True) if c]
-    s = math.sqrt(q)
-    edges = np.unique([*knots, *breaks])
+    curvature = _Budgeted(curvature)
 
     def smooth(t: FloatArray) -> FloatArray:
-        value = np.asarray(kink_split_pair(curvature, curvature, t, q, q, knots, breaks, reach=reach))
-        for knot, c in kinks:  # a delta function at u = knot meets φ''(v), and the other way round
-            density = math.exp(-(knot**2) / (2 * q)) / math.sqrt(2 * math.pi * q)
-            meets = [
-                conditional_mean(curvature, np.array([knot * math.cos(a)]), s * math.sin(a), edges, reach=reach)[0]
-                for a in t.ravel().tolist()
-            ]
-            value = value + 2 * c * density * np.array(meets).reshape(t.shape)
-        return value
+        return smooth_curvature_product(curvature, t, q, knots, jumps, breaks, reach)
 
     def total(t: FloatArray) -> FloatArray:
         return q * np.sin(t) * table(t) + delta_part(t, q, kinks)
 
-    table = fit_panels(smooth, [0, math.pi], degree=_DEGREE, tol=tol, floor=size, least=_LEAST)
+    try:
+        table = fit_panels(smooth, [0, math.pi], degree=_DEGREE, tol=tol, floor=size, least=_LEAST)
+    except _BudgetSpent:
+        return None
     theta: FloatArray
     if kinks:
         scale = sum(c**2 for _, c in kinks) / (2 * math.pi)
@@ -113,6 +121,88 @@ def curvature_table(
     # ∫ S (cos t - cos θ): two thirds or half of the first term are left, so nothing cancels
     remainder = q * (_versine(theta) * lost - moment)
     return CurvatureTable(table, rate.with_values(remainder / (2 * np.sin(theta / 2)) ** power), power)
+
+
+def smooth_curvature_product(
+    curvature: Function,
+    t: FloatArray,
+    q: float,
+    knots: Sequence[float],
+    jumps: Sequence[float],
+    breaks: Sequence[float],
+    reach: float,
+) -> FloatArray:
+    """Q, integrated angle by angle."""
+    value = np.asarray(kink_split_pair(curvature, curvature, t, q, q, knots, breaks, reach=reach))
+    s, edges = math.sqrt(q), np.unique([*knots, *breaks])
+    for knot, c in zip(knots, jumps, strict=True):
+        if c:  # a delta function at u = knot meets φ''(v), and the other way round
+            density = math.exp(-(knot**2) / (2 * q)) / math.sqrt(2 * math.pi * q)
+            meets = [
+                conditional_mean(curvature, np.array([knot * math.cos(a)]), s * math.sin(a), edges, reach=reach)[0]
+                for a in t.ravel().tolist()
+            ]
+            value = value + 2 * c * density * np.array(meets).reshape(t.shape)
+    return value
+
+
+def angle_by_angle(
+    name: str, f: Function, theta: FloatArray, integral: Callable[[Function, FloatArray], FloatArray]
+) -> FloatArray:
+    """`integral(f, theta)` where there is no table: for 64 different angles at most, within the same budget.
+
+    Raises
+    ------
+    DomainError
+        There are more angles, or they cost more than 10⁸ values of f.
+    """
+    distinct, which = np.unique(theta, return_inverse=True)
+    if len(distinct) <= _FEW_ANGLES:
+        try:
+            return np.asarray(integral(_Budgeted(f), distinct))[which.reshape(theta.shape)]
+        except _BudgetSpent:
+            pass
+    raise turns_too_fast(name, f"{len(distinct)} angles of one pair of variances would take minutes")
+
+
+def difference_with_digits(name: str, whole: Any, part: Any) -> FloatArray:
+    """`whole` - `part`, where at least 1e-4 of the whole is left.
+
+    Raises
+    ------
+    DomainError
+        Less is left: subtraction of integrals has lost the digits.
+    """
+    left = np.asarray(whole - part)
+    if np.any((np.abs(left) < _KEPT * np.abs(whole)) & (np.asarray(whole) != 0)):
+        raise turns_too_fast(name, "small differences of its expectations are lost in rounding without a table")
+    return left
+
+
+def turns_too_fast(name: str, found: str) -> DomainError:
+    """The error for an activation that no table of reasonable cost resolves."""
+    return DomainError(
+        f"'{name}' turns too fast for a table of its pair expectations, and {found}.",
+        "The function is very steep or oscillates many times within a standard deviation.",
+        "Use the ramp that it looks like from afar (PiecewiseLinear), a smaller variance, or a slower function.",
+    )
+
+
+class _BudgetSpent(Exception):
+    """More values were asked for than a table may cost."""
+
+
+class _Budgeted:
+    """A function that gives up after `_BUDGET` values."""
+
+    def __init__(self, function: Function) -> None:
+        self.function, self.left = function, _BUDGET
+
+    def __call__(self, x: FloatArray) -> Any:
+        self.left -= x.size
+        if self.left < 0:
+            raise _BudgetSpent
+        return self.function(x)
 
 
 def delta_part(t: FloatArray, q: float, kinks: Sequence[tuple[float, float]]) -> FloatArray:

@@ -24,7 +24,16 @@ from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.kink_split import NODES, REACH, kink_split_pair, kink_split_rule
 from ..result import FloatArray
 from .base import Activation, Moments
-from .pair_table import CurvatureTable, SlopeTable, curvature_table, delta_part, slope_table
+from .pair_table import (
+    CurvatureTable,
+    SlopeTable,
+    angle_by_angle,
+    curvature_table,
+    delta_part,
+    difference_with_digits,
+    slope_table,
+    smooth_curvature_product,
+)
 from .variance_pairs import by_pairs, from_covariances, variances
 
 Function = Callable[[Any], Any]
@@ -228,19 +237,24 @@ class PiecewiseSmooth(Activation):
     # ------------------------------------------------------------------ two variables
 
     def gap(self, theta: Any, q1: Any, q2: Any = None) -> Any:
-        """What the covariance lacks to its value at angle 0, √(q₁q₂) ∫₀^θ E φ'φ' sin t dt, with relative accuracy."""
+        """What the covariance lacks to its value at angle 0, √(q₁q₂) ∫₀^θ E φ'φ' sin t dt, with relative accuracy.
 
-        def one(theta: FloatArray, q1: float, q2: float) -> FloatArray:
-            ratio = _slopes(self, q1, q2).gap_ratio(theta)
-            return np.asarray(2 * math.sqrt(q1 * q2) * np.sin(theta / 2) ** 2 * ratio)
-
-        return by_pairs(one, angles(theta), q1, q1 if q2 is None else q2)
+        Raises
+        ------
+        DomainError
+            φ turns so fast that no table resolves it, and there are more than 64 angles or their gaps are below 1e-4
+            of the covariance.
+        """
+        return by_pairs(self._gap, angles(theta), q1, q1 if q2 is None else q2)
 
     def remainder(self, theta: Any, q: Any) -> Any:
         """q E φ'² (1 - cos θ) - gap(θ), with relative accuracy."""
 
         def one(theta: FloatArray, q: float, _: float) -> FloatArray:
             table = _curvatures(self, q)
+            if table is None:
+                linear = 2 * q * self.moments(q).slope_second * np.sin(theta / 2) ** 2
+                return difference_with_digits(self.name, linear, self._gap(theta, q, q))
             return np.asarray((2 * np.sin(theta / 2)) ** table.power * table.remainder_ratio(theta))
 
         return by_pairs(one, angles(theta), q, q)
@@ -248,7 +262,7 @@ class PiecewiseSmooth(Activation):
     def slope_product(self, theta: Any, q1: Any, q2: Any = None) -> Any:
         """E φ'(u)φ'(v)."""
         return by_pairs(
-            lambda theta, q1, q2: _slopes(self, q1, q2).slope_product(theta),
+            self._slope_product,
             angles(theta),
             q1,
             q1 if q2 is None else q2,
@@ -259,7 +273,8 @@ class PiecewiseSmooth(Activation):
         kinks = [(t, c) for t, c in zip(self.knots, self.jumps, strict=True) if c]
 
         def one(theta: FloatArray, q: float, _: float) -> FloatArray:
-            value = _curvatures(self, q).smooth(theta)
+            table = _curvatures(self, q)
+            value = self._smooth_curvature_product(theta, q) if table is None else table.smooth(theta)
             if not kinks:
                 return value
             rate, sine = delta_part(theta, q, kinks), q * np.where(theta == np.pi, 0.0, np.sin(theta))
@@ -277,8 +292,10 @@ class PiecewiseSmooth(Activation):
 
         def one(theta: FloatArray, q1: float, q2: float) -> FloatArray:
             if theta.size > _FEW:
-                gap = 2 * math.sqrt(q1 * q2) * np.sin(theta / 2) ** 2 * _slopes(self, q1, q2).gap_ratio(theta)
-                return np.asarray(self.comonotone(q1, q2) - gap)
+                table = _slopes(self, q1, q2)
+                if table is None:
+                    return angle_by_angle(self.name, self._f, theta, lambda f, t: self._pair(f, t, q1, q2))
+                return np.asarray(self.comonotone(q1, q2) - self._gap(theta, q1, q2))
             return self._pair(self._f, theta, q1, q2)
 
         return from_covariances(one, k, q1, q2)
@@ -288,7 +305,7 @@ class PiecewiseSmooth(Activation):
 
         def one(theta: FloatArray, q1: float, q2: float) -> FloatArray:
             if theta.size > _FEW:
-                return _slopes(self, q1, q2).slope_product(theta)
+                return self._slope_product(theta, q1, q2)
             return self._pair(self._g, theta, q1, q2)
 
         return from_covariances(one, k, q1, q2)
@@ -309,6 +326,28 @@ class PiecewiseSmooth(Activation):
 
     def _h(self, x: FloatArray) -> FloatArray:
         return np.asarray(self.curvature(x.clip(*self.span)), dtype=np.float64)
+
+    def _gap(self, theta: FloatArray, q1: float, q2: float) -> FloatArray:
+        table = _slopes(self, q1, q2)
+        if table is not None:
+            return np.asarray(2 * math.sqrt(q1 * q2) * np.sin(theta / 2) ** 2 * table.gap_ratio(theta))
+        covariance = angle_by_angle(self.name, self._f, theta, lambda f, t: self._pair(f, t, q1, q2))
+        top = np.where(theta == 0, covariance, self.comonotone(q1, q2))
+        return np.where(theta == 0, 0.0, difference_with_digits(self.name, top, np.where(theta == 0, 0.0, covariance)))
+
+    def _slope_product(self, theta: FloatArray, q1: float, q2: float) -> FloatArray:
+        table = _slopes(self, q1, q2)
+        if table is not None:
+            return table.slope_product(theta)
+        return angle_by_angle(self.name, self._g, theta, lambda g, t: self._pair(g, t, q1, q2))
+
+    def _smooth_curvature_product(self, theta: FloatArray, q: float) -> FloatArray:
+        reach = float(self._required(self._reach(np.array([q]), 2), np.array([q])).max())
+
+        def integral(h: Function, t: FloatArray) -> FloatArray:
+            return smooth_curvature_product(h, t, q, self.knots, self.jumps, self.breaks, reach)
+
+        return angle_by_angle(self.name, self._h, theta, integral)
 
     def _pair(self, g: Function, theta: FloatArray, q1: float, q2: float) -> FloatArray:
         both = np.array([q1, q2])
@@ -378,7 +417,7 @@ class PiecewiseSmooth(Activation):
 
 
 @lru_cache(maxsize=512)
-def _slopes(activation: PiecewiseSmooth, q1: float, q2: float) -> SlopeTable:
+def _slopes(activation: PiecewiseSmooth, q1: float, q2: float) -> SlopeTable | None:
     both = np.array([q1, q2])
     reach = float(activation._required(activation._reach(both, 2), both).max())
     size = float(np.sqrt(np.prod(activation.moments(both).slope_second)))
@@ -387,7 +426,7 @@ def _slopes(activation: PiecewiseSmooth, q1: float, q2: float) -> SlopeTable:
 
 
 @lru_cache(maxsize=512)
-def _curvatures(activation: PiecewiseSmooth, q: float) -> CurvatureTable:
+def _curvatures(activation: PiecewiseSmooth, q: float) -> CurvatureTable | None:
     one = np.array([q])
     reach = float(activation._required(activation._reach(one, 2), one).max())
     z, w = kink_split_rule(q, activation._edges, reach=reach)

@@ -24,7 +24,7 @@ from ..gaussian.arguments import angles
 from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.mehler import Mehler, hermite_coefficients
 from ..gaussian.trapezoidal import largest_variance as largest_variance_of_rule
-from ..gaussian.trapezoidal import octave, rule_of_octave
+from ..gaussian.trapezoidal import octave, rule_of_octave, variance_of_octave
 from ..result import FloatArray
 from .base import Activation, Moments
 from .closed_forms import PairFormulas
@@ -34,6 +34,8 @@ from .variance_pairs import by_pairs, variances
 
 Function = Callable[[Any], Any]
 _NODES_AT_ONCE = 2**18
+_STRIP_TOL = 1e-11  # a strip as wide as stated leaves 1e-15
+_STEIN_TOL = 1e-9
 _LEAST = 1e-30  # variances below give the same E φ''² to 1e-30; their squares would underflow
 
 
@@ -123,7 +125,8 @@ class Smooth(Activation):
         Raises
         ------
         DomainError
-            A variance is not positive, or so large against the strip that 200,000 nodes would be needed.
+            A variance is not positive, or so large against the strip that 200,000 nodes would be needed; the strip is
+            not as wide as stated or the slope is not φ', as far as the sums of a φ of one's own show.
         """
         if isinstance(q, float) and 0 < q < math.inf and self.closed_moments is None:  # inside searches for roots
             return Moments(*self._moments_of_octave(octave(q), np.array([q]))[0])
@@ -238,6 +241,7 @@ class Smooth(Activation):
         if self.taylor is not None and q[-1] <= largest_variance(self.strip):
             p = _polynomials(self)
             return np.asarray(q[:, None] ** np.arange(p.shape[1]) @ p.T)
+        self._confirm(number)
         z, w1, w2 = _weights(number, self.strip)
         out = np.empty((len(q), 7))
         chunk = max(1, _NODES_AT_ONCE // len(z))
@@ -255,6 +259,11 @@ class Smooth(Activation):
             out[rows, 6] /= 2 * q[rows]
         return out
 
+    def _confirm(self, number: int) -> None:
+        """Check strip and slope of a φ from outside the catalogue, once for a quarter octave."""
+        if self.closed is None and self.taylor is None:
+            _confirmed(self, number)
+
     def _two_scales(self, q1: Any, q2: Any, factor: Any, of: Callable[..., FloatArray]) -> Any:
         """`of(w, √q₁ z, √q₂ z, (√q₂ - √q₁) z, factor)` for every pair, by the rule of the larger variance."""
         given = variances(q1=q1, q2=q2)
@@ -262,6 +271,7 @@ class Smooth(Activation):
         flat1, flat2, flat_f = a.ravel(), b.ravel(), f.ravel()
         out = np.empty(flat1.size)
         for number, rows in _by_octave(np.maximum(flat1, flat2)):
+            self._confirm(number)
             z, w = rule_of_octave(number, self.strip)
             chunk = max(1, _NODES_AT_ONCE // len(z))
             for start in range(0, len(rows), chunk):
@@ -293,6 +303,8 @@ def _table(phi: Smooth, q: tuple[float, ...]) -> FloatArray:
         a = hermite_from_taylor(phi.taylor, np.array(q))
     else:
         a = hermite_coefficients(phi.function, q, phi.strip)
+        if octave(max(q)) <= octave(phi.largest_variance):  # the series has few enough terms at times where no rule has
+            phi._confirm(octave(max(q)))
     a.flags.writeable = False
     return a
 
@@ -305,6 +317,43 @@ def _series(phi: Smooth, q1: float, q2: float) -> Mehler:
         return Mehler.of(a[0], a[0])
     a = _table(phi, (q1, q2))
     return Mehler.of(a[0], a[1])
+
+
+@lru_cache(maxsize=512)
+def _confirmed(phi: Smooth, number: int) -> None:
+    """Refuse a strip too wide, by sums at half the step, and a wrong slope, by Stein's identity.
+
+    E zφ = √q E φ' sees the odd part of φ, E (z² - 1)φ = √q E zφ' the even one.
+    """
+    q = variance_of_octave(number)
+    z, w = rule_of_octave(number, phi.strip)
+    half = (z[1:] + z[:-1]) / 2
+    w_half = (z[1] - z[0]) / math.sqrt(2 * math.pi) * np.exp(-(half**2) / 2)
+    s = math.sqrt(q)
+    f, f_half, g, g_half = phi.function(s * z), phi.function(s * half), phi.slope(s * z), phi.slope(s * half)
+    for square, coarse, between in (("φ²", f**2 @ w, f_half**2 @ w_half), ("φ'²", g**2 @ w, g_half**2 @ w_half)):
+        fine = (coarse + between) / 2
+        if not abs(coarse - fine) <= _STRIP_TOL * fine:
+            raise DomainError(
+                f"E {square} of '{phi.name}' at variance {q:.3g} is {coarse:.12g}, at half the step {fine:.12g}: "
+                f"the strip is not as wide as stated, {phi.strip:.6g}.",
+                "φ or φ' has a singularity or a kink closer to the real axis, grows too fast, or has few digits.",
+                "State the distance of the nearest singularity in the complex plane as the strip (tanh: π/2, poles at "
+                "±iπ/2), or use from_callable, which needs none.",
+            )
+    z, w = np.concatenate([z, half]), np.concatenate([w, w_half]) / 2
+    f, g = np.concatenate([f, f_half]), s * np.concatenate([g, g_half])
+    centred = f - f @ w
+    size = math.sqrt(centred**2 @ w) + math.sqrt(g**2 @ w)
+    rounding = 1e-14 * math.sqrt(f**2 @ w)
+    for of_function, of_slope in ((z * centred @ w, g @ w), ((z**2 - 1) * centred @ w, z * g @ w)):
+        if not abs(of_function - of_slope) <= _STEIN_TOL * size + rounding:
+            raise DomainError(
+                f"By the values of '{phi.name}' E φ' (or E zφ') at variance {q:.3g} is {of_function / s:.10g}, "
+                f"by its slope {of_slope / s:.10g}.",
+                "The slope is not the derivative of the function: another function's, or a factor is missing.",
+                "Correct the slope; from_callable does without one.",
+            )
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ from .closed_waves import COS_FORM, EXP_FORM, SIN_FORM
 from .smooth import Smooth
 
 _CUBIC_POLE = 2.754770601637983
+_BETAS = (1e-4, 100.0)  # outside, powers of β in the Taylor series leave float64, or nodes run out at q = 1
 _X = taylor.identity()
 _SIGMOID = taylor.sigmoid_of(_X)
 _ERF_SLOPE = taylor.gaussian(2 / math.sqrt(math.pi), 1.0)
@@ -62,12 +63,12 @@ def softplus(beta: float = 1.0) -> Smooth:
     Parameters
     ----------
     beta : float
-        β > 0.
+        β, between 1e-4 and 100.
 
     Raises
     ------
     DomainError
-        `beta` is not a positive finite number.
+        `beta` is not a number between 1e-4 and 100.
 
     Examples
     --------
@@ -79,6 +80,12 @@ def softplus(beta: float = 1.0) -> Smooth:
             f"beta = {beta!r} of a softplus is not a positive finite number.",
             "It is zero, negative, NaN or infinite; for β → ∞ the softplus becomes ReLU.",
             "Use a positive beta such as 1.0.",
+        )
+    if not _BETAS[0] <= beta <= _BETAS[1]:
+        raise DomainError(
+            f"beta = {beta:.6g} of a softplus is outside [{_BETAS[0]:g}, {_BETAS[1]:g}].",
+            "At so large a beta the softplus is ReLU to three digits, at so small a one a straight line.",
+            f"Use a beta between {_BETAS[0]:g} and {_BETAS[1]:g}, or 'relu' instead of a large one.",
         )
     return _softplus(float(beta))
 

@@ -81,6 +81,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return 1
         except GpdeepError as error:
             return _fail(error)
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            return _fail(
+                GpdeepError(
+                    f"{type(error).__name__}: {error}",
+                    "A number is far out of the usual range, or this is a mistake in gpdeep.",
+                    "Use more usual numbers; if they are, please report the command.",
+                )
+            )
         except BrokenPipeError:  # the reader went away, as in `gpdeep ... | head -1`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1

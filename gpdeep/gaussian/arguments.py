@@ -104,6 +104,12 @@ def variance(name: str, value: Any) -> float:
             "One variance is asked for here.",
             f"Give {name} as a single number, and call once for each.",
         )
+    if not 1e-100 <= q <= 1e100:
+        raise DomainError(
+            f"{name} = {value!r} is a variance beyond 1e±100.",
+            "Its powers leave the range of floating-point numbers.",
+            "Give a variance nearer to 1; for homogeneous activations the answer does not depend on it.",
+        )
     return float(q)
 
 

@@ -80,10 +80,13 @@ def hermite_coefficients(function: Callable[[FloatArray], FloatArray], q: Any, s
             return np.ascontiguousarray(a[:, : max(2, int(np.count_nonzero(beyond)) + 1)])
         if terms >= MAX_TERMS:
             raise DomainError(
-                f"A variance of {s.max() ** 2:.3g} needs more than {MAX_TERMS:,} Hermite coefficients.",
-                f"φ turns within {strip:.3g} while its argument has standard deviation {s.max():.3g}, or within less: "
-                "then the strip is not as wide as stated.",
-                "Use smaller variances; where they are meant, take the step or the ramp that φ looks like from afar.",
+                f"At variance q = {s.max() ** 2:.3g} the pair series of φ needs more than {MAX_TERMS:,} Hermite "
+                "coefficients.",
+                f"The variance is too large for the pair series of this activation: φ turns within {strip:.3g}, its "
+                f"argument has standard deviation {s.max():.3g}. Less likely: "
+                "the strip of a φ of one's own is not as wide as stated.",
+                "Use a smaller variance, by standardised inputs or smaller weights and biases; where it is meant, take "
+                "the step or the ramp that φ looks like from afar.",
             )
         terms = min(2 * terms, MAX_TERMS)
 

@@ -47,7 +47,7 @@ def spacing(q: float, strip: float) -> float:
     0.190200
     """
     if math.isinf(strip):
-        return math.pi / math.sqrt(_LOG_TOL * (4 * q + 0.5))
+        return math.pi / (2 * math.sqrt(_LOG_TOL) * math.sqrt(q + 0.125))  # 4q may overflow
     a = min(strip / math.sqrt(q), _FARTHEST)
     return 2 * math.pi * a / (_LOG_TOL + a**2 / 2)
 
@@ -70,6 +70,11 @@ def largest_variance(strip: float) -> float:
 def octave(q: float) -> int:
     """The number of the quarter octave of √q: variances that share it share a rule."""
     return math.ceil(_PER_OCTAVE * math.log2(q) / 2)
+
+
+def variance_of_octave(number: int) -> float:
+    """The largest variance of the quarter octave `number`, see `octave`."""
+    return float(2.0 ** min(2 * number / _PER_OCTAVE, 1023.99))
 
 
 def trapezoidal_rule(q: float, strip: float) -> tuple[FloatArray, FloatArray]:
@@ -116,13 +121,13 @@ def trapezoidal_rule(q: float, strip: float) -> tuple[FloatArray, FloatArray]:
 @lru_cache(maxsize=256)
 def rule_of_octave(number: int, strip: float) -> tuple[FloatArray, FloatArray]:
     """`trapezoidal_rule` for the quarter octave `number`, see `octave`."""
-    q = 2.0 ** (2 * number / _PER_OCTAVE)
+    q = variance_of_octave(number)
     h = spacing(q, strip)
     count = math.ceil(REACH / h)
     if 2 * count + 1 > MAX_NODES:
         raise DomainError(
-            f"A variance of {q:.3g} needs {2 * count + 1:,} nodes; the limit is {MAX_NODES:,}.",
-            f"The function turns within {strip:.3g} while its argument has standard deviation {math.sqrt(q):.3g}.",
+            f"A variance of {q:.3g} needs {2.0 * count:.3g} nodes; the limit is {MAX_NODES:,}.",
+            f"The function turns within {min(strip, 1.0):.3g}; its argument has standard deviation {math.sqrt(q):.3g}.",
             "Use smaller variances; where they are meant, take the step or the ramp that the function looks like.",
         )
     z: FloatArray = h * np.arange(-count, count + 1, dtype=np.float64)

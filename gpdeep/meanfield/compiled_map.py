@@ -145,8 +145,9 @@ def compile_panels(smooth: Callable[[FloatArray], FloatArray], slope: float) -> 
     if not best.error <= 1e-12:
         failure = ConvergenceError(
             f"The map of the angle is resolved to {best.error:.1e} by {len(best.table) - 1} panels.",
-            "Two kinks lie extremely close to each other compared with the square root of the variance.",
-            "Use CorrelationMap.angle layer by layer, or an activation with kinks further apart.",
+            "Two kinks lie extremely close together for this variance, or the activation is so nearly linear there "
+            "that what a layer does to an angle is rounding.",
+            "Use CorrelationMap.angle layer by layer, or another variance.",
         )
         failure.best = best
         raise failure

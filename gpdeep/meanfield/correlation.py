@@ -65,7 +65,7 @@ class CorrelationMap:
     def angle(self, theta: Any) -> Any:
         """The next angle for `theta` in [0, π]; both are the arccosines of correlations."""
         given = angles(theta)
-        mirrored = self.odd or self.layer.phi.even
+        mirrored = self.odd or self.even
         near = np.minimum(given, supplement(given)) if mirrored else given
         after = near - self._fall(near) if self.on_edge else self._angle(near)
         if self.odd:  # C(-c) = -C(c)
@@ -83,6 +83,11 @@ class CorrelationMap:
         layer, seen = self.layer, self._seen
         product = layer.phi.curvature_product(angles(theta), seen)
         return layer.beta**2 * layer.sigma_w**2 * seen**2 * product / self._next
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether C(-c) = C(c): φ is even and nothing is carried past it."""
+        return self.layer.alpha == 0 and self.layer.phi.even
 
     @cached_property
     def odd(self) -> bool:
@@ -106,7 +111,9 @@ class CorrelationMap:
 
     def excess(self, theta: Any) -> Any:
         """(C'(1) δ - (1 - C))/δ at `theta` > 0: how far C lies above its tangent at c = 1; grows with the angle."""
-        return self._remainder(angles(theta)) / _deficit(angles(theta))
+        given = angles(theta)
+        delta = _deficit(given)
+        return np.where(delta > 0, self._remainder(given) / np.where(delta > 0, delta, 1.0), 0.0)[()]
 
     @cached_property
     def compiled(self) -> CompiledMap:
@@ -118,7 +125,15 @@ class CorrelationMap:
     @cached_property
     def _next(self) -> float:
         """V(q)."""
-        return float(self.layer(self.q))
+        value = float(self.layer(self.q))
+        if not 0 < value < np.inf:
+            raise DomainError(
+                f"V({self.q:g}) = {value:g} for '{self.layer.phi.name}'.",
+                "The activation does not respond at this variance (a threshold is many standard deviations away), or "
+                "overflows.",
+                "Use a variance at which E φ² is a positive number, or a bias.",
+            )
+        return value
 
     @cached_property
     def _seen(self) -> float:
@@ -151,7 +166,7 @@ class CorrelationMap:
         return np.asarray(2 * np.arcsin(np.minimum(half / np.where(scale > 0, scale, 1.0), 1.0)))
 
     def _fall_over_square(self, theta: FloatArray) -> FloatArray:
-        if self.odd or self.layer.phi.even:
+        if self.odd or self.even:
             far = theta > np.pi / 2
             return np.where(far, theta - np.asarray(self.angle(theta)), self._fall(theta)) / theta**2
         return self._fall(theta) / theta**2

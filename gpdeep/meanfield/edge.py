@@ -28,6 +28,7 @@ from .variance import VarianceMap
 _LOW, _HIGH, _PER_DECADE = 1e-6, 1e4, 6
 _ROUNDING = 16 * np.finfo(np.float64).eps
 _TINY = 1e-20  # stands for q* = 0
+_FLAT = 1e-6  # |V''(0)| below this is 0
 LEAST_RESPONSE = 1e-8
 """Points of the edge with E φ'² below this, σ_w above 10,000, are left out: hardly a neuron responds there."""
 
@@ -172,28 +173,35 @@ def edge_of_chaos(
     return _answer(layer, first, others, options)
 
 
-def _bias_var(layer: VarianceMap, q: Any) -> tuple[Any, Any]:
-    """σ_b² on the edge as a function of q*, and its derivative."""
+def _bias_var(layer: VarianceMap, q: Any) -> tuple[Any, Any, Any]:
+    """σ_b² on the edge as a function of q*, its derivative, and E φ'²."""
     m, seen = layer.moments(q), layer.seen(q)
     share = (1 - layer.alpha**2) / layer.beta**2
-    if layer.layer_norm:
-        per_q = share * (1 - m.second / m.slope_second)
-        return per_q * q, per_q
-    value = share * (seen - m.second / m.slope_second)
-    slope = share * (1 - m.d_second / m.slope_second + m.second * m.d_slope_second / m.slope_second**2)
-    return np.where(np.abs(value) <= _ROUNDING * q, 0.0, value)[()], slope
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = m.second / m.slope_second
+        if layer.layer_norm:
+            return share * (1 - ratio) * q, share * (1 - ratio), m.slope_second
+        value = share * (seen - ratio)
+        slope = share * (1 - (m.d_second - ratio * m.d_slope_second) / m.slope_second)
+    return np.where(np.abs(value) <= _ROUNDING * q, 0.0, value)[()], slope, m.slope_second
 
 
 def _at(layer: VarianceMap, q: float) -> EdgePoint:
     """The point of the edge at q*."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        bias_var = float(_bias_var(layer, q)[0])
-    slope_second = float(layer.moments(q).slope_second)
-    if not slope_second >= LEAST_RESPONSE or not bias_var >= 0:
+    value, _, slope = _bias_var(layer, q)
+    bias_var, slope_second = float(value), float(slope)
+    if not slope_second >= LEAST_RESPONSE:
+        raise InfeasibleError(
+            f"{layer.phi.name} has no usable edge of chaos at q = {q:g}: E φ'² = {slope_second:.3g}, so σ_w would be "
+            f"{1 / math.sqrt(max(slope_second, 1e-300)):.3g}.",
+            "Hardly a neuron responds at this variance: a threshold is many standard deviations away, or a slope tiny.",
+            "Choose a larger q.",
+        )
+    if not bias_var >= 0:
         low, high = _feasible(layer)
         raise InfeasibleError(
             f"{layer.phi.name} has no edge of chaos at q = {q:g}: it would need σ_b² = {bias_var:.6g}.",
-            "There the activation's mean square is too large for its mean squared slope, or it does not respond at all."
+            "There the activation's mean square is too large for its mean squared slope."
             + (
                 f" It exists for q from about {low:.4g} to {high:.4g}."
                 if low <= high
@@ -213,7 +221,11 @@ def _with_bias(layer: VarianceMap) -> list[EdgePoint]:
         per_q = float(_bias_var(layer, 1.0)[1])
         if per_q > 0 < target or (per_q == 0 == target):
             return [_at(layer, target / per_q if target else 1.0)]
-        raise _no_bias(layer, 0.0, math.inf if per_q > 0 else 0.0)
+        raise InfeasibleError(
+            f"{layer.phi.name} with layer normalisation has no edge of chaos with sigma_b = {layer.sigma_b:g}.",
+            f"There σ_b² = {per_q:.6g} q*: " + ("any σ_b > 0 has one." if per_q > 0 else "σ_b² would be negative."),
+            "Give sigma_b > 0, or q." if per_q > 0 else "Use another activation.",
+        )
     grid = _grid(layer.phi)
     bias_var, _ = _searched(layer, grid)
     if target == 0 and (bias_var[np.isfinite(bias_var)] == 0).all():  # homogeneous: the whole curve lies there
@@ -225,6 +237,8 @@ def _with_bias(layer: VarianceMap) -> list[EdgePoint]:
         return excess, slope - excess
 
     usable = np.isfinite(bias_var)
+    if target == 0:
+        usable &= bias_var != 0  # where it is 0 to rounding, as in the linear part of hard_tanh, no q* stands out
     found = [_at(layer, q) for q in all_roots(f, grid[usable])] if usable.sum() > 1 else []
     if target == 0:
         found = [*_critical_at_zero(layer), *found]
@@ -245,10 +259,9 @@ def _critical_at_zero(layer: VarianceMap) -> list[EdgePoint]:
 
 
 def _searched(layer: VarianceMap, q: Any) -> tuple[Any, Any]:
-    """`_bias_var`, NaN where φ hardly responds."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        value, slope = _bias_var(layer, q)
-    return np.where(layer.moments(q).slope_second >= LEAST_RESPONSE, value, np.nan)[()], slope
+    """`_bias_var` and its derivative, NaN where φ hardly responds."""
+    value, slope, slope_second = _bias_var(layer, q)
+    return np.where(slope_second >= LEAST_RESPONSE, value, np.nan)[()], slope
 
 
 def _grid(phi: Activation) -> FloatArray:
@@ -270,7 +283,9 @@ def _no_bias(layer: VarianceMap, low: float, high: float) -> InfeasibleError:
         else f"Along its edge σ_b goes from about {math.sqrt(low):.4g} to {math.sqrt(high):.4g} in the range searched."
         if low <= high
         else "It has no edge of chaos at all in the range searched.",
-        "Choose sigma_b in that range, or give q instead."
+        "Use sigma_b = 0."
+        if low == high == 0
+        else "Choose sigma_b in that range, or give q instead."
         if low <= high
         else "Use another activation, or layer normalisation.",
     )
@@ -281,13 +296,13 @@ def _answer(
 ) -> EdgeOfChaos:
     """The point with what can be said about it."""
     edge = replace(layer, sigma_w=point.sigma_w, sigma_b=point.sigma_b)
-    marginal = layer.phi.homogeneous and point.sigma_b == 0
+    marginal = layer.phi.homogeneous and point.sigma_b == 0 and not layer.layer_norm
     at = point.q_star if point.q_star > 0 else _TINY * scale2(layer.phi)
     slope = float(edge.slope(at))
     messages: list[str] = []
     if point.q_star == 0:
         curvature = float(curvature_at_zero(edge))
-        messages.append("q* = 0: variances fall as 1/l and angles keep a limit that is not 0 (meanfield.critical_law)")
+        messages.append(f"q* = 0: {_near_zero(curvature)}")
     else:
         curvature = float(edge.curvature(at))
         if marginal:
@@ -315,6 +330,15 @@ def _answer(
         marginal=marginal,
         other_solutions=others,
     )
+
+
+def _near_zero(curvature: float) -> str:
+    """What variances do near the critical point q* = 0."""
+    if curvature > _FLAT:
+        return "V'' > 0, so every variance grows away from it; choose sigma_b > 0 or another q"
+    if curvature < -_FLAT:
+        return "variances fall as 1/l and angles keep a limit that is not 0 (meanfield.critical_law)"
+    return "φ is linear near 0 to all orders, variances fall slower than any power"
 
 
 def curvature_at_zero(layer: VarianceMap) -> float:

@@ -4,7 +4,7 @@ r"""Which lengths a deep network can have: all fixed points of the variance map,
 
 All of them matter: an unstable one above a stable one is the wall of its basin, and a finite network that fluctuates
 over it is lost. They are searched for on a logarithmic grid from 1e-12 to 1e4 times the square of the activation's own
-scale (further up where V still exceeds q there), with the slope as a guide to pairs closer than the grid.
+scale (further where V - q has not changed its sign there), with the slope as a guide to pairs closer than the grid.
 
 Poole et al. (2016), §3; Murray, Abrol & Tanner (2021) for the role of V''.
 """
@@ -23,7 +23,7 @@ from ..result import FloatArray, Result, render_table
 from .roots import all_roots
 from .variance import VarianceMap
 
-_LOW, _HIGH, _HIGHEST = 1e-12, 1e4, 1e8
+_LOW, _HIGH, _HIGHEST = 1e-12, 1e4, 1e24
 _PER_DECADE = 12
 _ROUNDING = 32 * np.finfo(np.float64).eps
 _NEURONS = 1024  # of a layer, so that every part of a mixture has some
@@ -67,7 +67,7 @@ class FixedPoints(Result):
     marginal : bool
         Whether every q is a fixed point (ReLU with He's weights and no bias); `points` is empty then.
     grows : bool
-        Whether variances above the last point grow without bound.
+        Whether V(q) > q above the last point, as far up as φ is known (1e24 times its scale squared at most).
 
     Notes
     -----
@@ -94,7 +94,7 @@ class FixedPoints(Result):
             [f"{p.q:.10g}", f"{p.slope:.8g}", f"{p.chi_1:.8g}", "yes" if p.stable else "no", _interval(p)]
             for p in self.points
         ]
-        notes = ["above the last fixed point the variance grows without bound"] if self.grows else []
+        notes = ["above the last fixed point the variance grows"] if self.grows else []
         return render_table("fixed points of V", ["q*", "V'", "χ₁", "stable", "basin"], rows, notes)
 
 
@@ -125,7 +125,8 @@ def fixed_points(
 
     Notes
     -----
-    Relative error of q*: about 1e-16/|1 - V'(q*)|. The search ends at 1e8 times the activation's scale squared.
+    Relative error of q*: about 1e-16/|1 - V'(q*)|. The scale of an activation is its outermost kink, or 1. Homogeneous
+    φ and normalised layers have a closed form.
 
     References
     ----------
@@ -144,7 +145,7 @@ def fixed_points(
 
 def points_of(layer: VarianceMap) -> FixedPoints:
     """The fixed points of a layer."""
-    if layer.layer_norm:
+    if layer.layer_norm or layer.phi.homogeneous:
         return _of_affine(layer)
     grid, excess = _searched(layer)
     if (np.abs(excess) <= _ROUNDING).all():
@@ -190,14 +191,16 @@ def _point(
 
 
 def _of_affine(layer: VarianceMap) -> FixedPoints:
-    """V(q) = α² q + const, with layer normalisation."""
-    slope = layer.alpha**2
-    if slope >= 1:
+    """V(q) = s q + const: with layer normalisation, s = α², and for homogeneous φ, s = α² + β² σ_w² E φ(z)²."""
+    slope = float(layer.slope(1.0))
+    constant = float(layer(1.0)) - slope if layer.layer_norm else layer.beta**2 * layer.sigma_b**2
+    if abs(slope - 1) <= _ROUNDING:
+        return FixedPoints(points=(), marginal=constant == 0, grows=constant > 0)
+    q, stable = constant / (1 - slope), slope < 1
+    if q < 0:  # s > 1 with a bias
         return FixedPoints(points=(), marginal=False, grows=True)
-    q = float(layer(1.0) - slope) / (1 - slope)
-    return FixedPoints(
-        points=(FixedPoint(q, slope, float(layer.chi_1(q)), True, (0.0, math.inf)),), marginal=False, grows=False
-    )
+    point = FixedPoint(q, slope, float(layer.chi_1(q or 1.0)), stable, (0.0, math.inf) if stable else (q, q))
+    return FixedPoints(points=(point,), marginal=False, grows=not stable)
 
 
 def _searched(layer: VarianceMap) -> tuple[FloatArray, FloatArray]:
@@ -209,7 +212,7 @@ def _searched(layer: VarianceMap) -> tuple[FloatArray, FloatArray]:
         more = search_grid(float(grid[-1]), min(100 * float(grid[-1]), limit), _PER_DECADE)[1:]
         grid, excess = np.concatenate([grid, more]), np.concatenate([excess, _excess(layer, more)[0]])
     if excess[0] < 0 and not vanishes_at_zero(layer):  # a tiny bias: the first fixed point lies still lower
-        lowest = max(float(layer(grid[0] * _TINY)) / 4, grid[0] * _TINY)
+        lowest = max(float(layer(grid[0] * _TINY)) / 4, 1e-290)
         more = np.geomspace(lowest, grid[0], 4 * _PER_DECADE)[:-1]
         grid, excess = np.concatenate([more, grid]), np.concatenate([_excess(layer, more)[0], excess])
     return grid, excess

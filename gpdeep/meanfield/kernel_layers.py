@@ -106,7 +106,8 @@ def inputs_of(profile: Profile, q0: FloatArray, layers: KernelLayers) -> Inputs:
         weight, bias = layers.sigma_w[layer + 1] ** 2, layers.sigma_b[layer + 1] ** 2
         growth = alpha**2 + beta**2 * (weight * second + bias / now)
         q.append(growth * now)
-        tangent = alpha**2 * (tangent - now) + beta**2 * weight * slope * tangent + q[-1]
+        with np.errstate(over="ignore"):  # refused where it is asked for
+            tangent = beta**2 * weight * slope * tangent + q[-1] + (alpha**2 * (tangent - now) if alpha else 0.0)
         growths.append(growth)
         d.append(np.sqrt(now) * profile.coordinate(one) if layers.layer_norm else profile.coordinate(now))
         e.append(profile.factor(one if layers.layer_norm else now))

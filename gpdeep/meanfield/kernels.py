@@ -29,7 +29,7 @@ from .kernel_layers import KernelLayers, inputs_of
 from .kernel_profiles import ErfProfile, HomogeneousProfile, Profile
 from .kernel_series import MAX_TERMS, SeriesProfile, SeriesTooLong
 from .kernel_tables import TableProfile
-from .variance_table import has_tables
+from .variance_table import TABLE_BYTES, WORTH_A_TABLE, has_tables
 
 MEMORY_BUDGET = 2**31
 MAX_DEPTH = 10**5
@@ -99,13 +99,13 @@ def nngp(
     *Accuracy.* Absolute: a few units of rounding of √(K_ii K_jj) a layer. Entries of two equal inputs, the diagonal
     above all, come from the exact variances.
 
-    *Cost.* Of order N M (d + L), half of it without `x2`. An entry and layer on one core: ReLU-like φ and erf 4 to 6 ns;
-    other smooth φ 10 ns where all inputs have one norm, else 60 to 85 ns (GELU) or 300 ns (tanh); piecewise-linear φ
-    with other kinks 2 to 3 µs; ELU, SELU and functions of one's own that are smooth but at 0, 0.1 to 0.4 µs after 0.3
-    to 3 s a layer for a table, and 0.5 ms without it: where norms differ by more than three decades, or a function of
-    one's own has kinks elsewhere. Normalise such inputs, or use `layer_norm`. ReLU-like φ and erf use threads as far
-    as the linear algebra may. Memory: the result, a copy of the inputs, and about 40 MB; for other smooth φ also the
-    coefficients of every layer, about 1 kB an input and layer.
+    *Cost.* Of order N M (d + L), half of it without `x2`. An entry and layer on one core: 4 to 6 ns for
+    ReLU-like φ and erf; 10 ns for other smooth φ where all inputs have one norm, else 60 to 85 ns (GELU) or 300 ns
+    (tanh); 2 to 3 µs for piecewise-linear φ with other kinks; 0.1 µs, after 0.1 to 2 s a layer for a table, for ELU,
+    SELU and functions of one's own that are smooth but at 0; 0.5 ms for those where squared norms differ by more than
+    three decades, and for functions with kinks elsewhere: give such inputs one norm, or use `layer_norm`. ReLU-like φ
+    and erf use threads as far as the linear algebra may. Memory: the result, a copy of the inputs, and about 40 MB
+    (80 MB with tables); for other smooth φ also the coefficients of every layer, about 1 kB an input and layer.
 
     References
     ----------
@@ -194,7 +194,8 @@ def _kernel(x1: Any, x2: Any, phi: Any, layers: KernelLayers, memory_budget: flo
 
     def needed(rows: int) -> int:
         columns = rows if symmetric else m
-        return bytes_needed(
+        tables = isinstance(profile, TableProfile) and rows * columns >= 2 * WORTH_A_TABLE
+        return TABLE_BYTES * tables + bytes_needed(
             rows, columns, features, layers, numbers, symmetric=symmetric, own=out is None, on_processor=on_processor
         )
 
@@ -222,6 +223,12 @@ def _kernel(x1: Any, x2: Any, phi: Any, layers: KernelLayers, memory_budget: flo
         columns = rows if right is None else _inputs(right, layers, profile)
     if isinstance(profile, TableProfile):
         profile = profile.with_tables(rows.seen, columns.seen, ntk)
+    if ntk and not all(np.isfinite(of.tangent).all() for of in (rows, columns)):
+        raise DomainError(
+            f"The tangent kernel leaves the range of floating-point numbers within {layers.depth} layers.",
+            "Gradients explode: χ₁ > 1, and the kernel grows like its power.",
+            "Use sigma_w nearer to the edge of chaos (meanfield.edge_of_chaos), or fewer layers.",
+        )
     rows_there = rows.placed(place)
     columns_there = rows_there if right is None else columns.placed(place)
     fill(out, xp, profile, layers, left, right, rows_there, columns_there, ntk=ntk, on_processor=on_processor)

@@ -21,10 +21,13 @@ from typing import Any
 import numpy as np
 
 from ..activations import Activation, activation
+from ..errors import DomainError, MemoryBudgetError
 from ..gaussian.arguments import layer_count, variances
 from ..result import FloatArray
 from .correlation import deficits
 from .variance import VarianceMap
+
+_BUDGET = 2**31
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def pair_step(layer: VarianceMap, q1: Any, q2: Any, delta: Any) -> tuple[Any, An
     seen1, seen2 = layer.seen(q1), layer.seen(q2)
     theta = 2 * np.arcsin(np.sqrt(delta / 2))
     next1, next2 = layer(q1), layer(q2)
-    root = np.sqrt(q1 * q2)
+    _require_finite(next1, next2)
+    root = np.sqrt(q1) * np.sqrt(q2)
     aligned = layer.alpha**2 * root + weight * phi.comonotone(seen1, seen2) + bias
     a = aligned / next1
     square = (
@@ -70,7 +74,8 @@ def pair_step(layer: VarianceMap, q1: Any, q2: Any, delta: Any) -> tuple[Any, An
         + weight * phi.difference_second(a, seen1, seen2)
         + bias * (1 - a) ** 2
     )
-    scale = np.sqrt(next1 * next2)
+    square = np.where(seen1 == seen2, 0.0, square)  # q1 = q2: a is 1 but for rounding
+    scale = np.sqrt(next1) * np.sqrt(next2)
     apart = next1 * square / (scale + aligned)
     step = (apart + layer.alpha**2 * root * delta + weight * phi.gap(theta, seen1, seen2)) / scale
     return next1, next2, np.clip(step, 0.0, 2.0)[()]
@@ -128,7 +133,23 @@ def propagate_pair(
     """
     layer = VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
     layers = layer_count(depth)
-    q1, q2, delta = np.broadcast_arrays(variances("q1", q1), variances("q2", q2), deficits(delta))
+    try:
+        q1, q2, delta = np.broadcast_arrays(variances("q1", q1), variances("q2", q2), deficits(delta))
+    except ValueError as error:
+        if isinstance(error, DomainError):
+            raise
+        raise DomainError(
+            f"q1, q2 and delta have the shapes {np.shape(q1)}, {np.shape(q2)} and {np.shape(delta)}.",
+            "They do not broadcast.",
+            "Give numbers, or arrays of one shape.",
+        ) from error
+    needed = 24 * (layers + 1) * q1.size
+    if needed > _BUDGET:
+        raise MemoryBudgetError(
+            f"{layers} layers of {q1.size} pairs take {needed} bytes; the limit is {_BUDGET}.",
+            "Every layer of every pair is kept.",
+            f"Use at most {_BUDGET // (24 * q1.size) - 1} layers.",
+        )
     shape = (layers + 1, *q1.shape)
     first, second, apart = np.empty(shape), np.empty(shape), np.empty(shape)
     first[0], second[0], apart[0] = q1, q2, delta
@@ -137,3 +158,14 @@ def propagate_pair(
             layer, first[level], second[level], apart[level]
         )
     return PairHistory(first, second, apart)
+
+
+def _require_finite(*after: FloatArray) -> None:
+    """Refuse variances that vanish or overflow."""
+    for q in after:
+        if not ((q > 1e-140) & (q < 1e140)).all():
+            raise DomainError(
+                f"A variance becomes {float(np.ravel(q)[0]):.3g}.",
+                "sigma_w makes it grow or shrink in each layer, or the activation does not respond.",
+                "Use sigma_w near the edge of chaos, a bias, or fewer layers.",
+            )

@@ -28,6 +28,7 @@ from .gap_ratio import GapRatio
 
 _BUDGET = 2**31  # bytes of a path
 _SETTLED = 4 * np.finfo(np.float64).eps  # a variance, or an angle, that moves by no more stays where it is
+_SILENT = 1e-250  # E φ² below this
 _LARGEST_Q = 1e100  # fourth powers of pre-activations stay within float64
 
 
@@ -122,6 +123,8 @@ def pair_path(
                 "Use sigma_w and residual coefficients that keep the variance, or fewer layers.",
             )
         second, r = ratio(2 * np.arcsin(y), 1.0 if normalised[layer] else q)
+        if second < _SILENT:  # φ does not respond at this variance: all outputs are 0 to all digits
+            second, r = 0.0, 0.0
         post = y * np.sqrt(r / second) if second > 0 else 0 * y
         variances[layer] = q
         angle[layer], log_sin2[layer] = _angle_of(np.minimum(post, 1.0))

@@ -22,6 +22,7 @@ from ..result import FloatArray
 Function = Callable[[Any], tuple[Any, Any]]
 """q -> (F(q), dF/d ln q), for a number or an array."""
 
+_MOST_STEPS = 400  # bisection alone goes through all floats in less than a hundred
 _RESOLUTION = np.finfo(np.float64).eps
 
 TOUCH = 64 * np.finfo(np.float64).eps
@@ -81,7 +82,7 @@ def bracketed_root(g: Callable[[float], float], low: float, high: float) -> floa
     """
     a, b, fa, fb = high, low, g(high), g(low)
     share = 0.5
-    while True:
+    for _ in range(_MOST_STEPS):
         x = a + share * (b - a)
         fx = g(x)
         if (fx > 0) == (fa > 0):
@@ -98,3 +99,4 @@ def bracketed_root(g: Callable[[float], float], low: float, high: float) -> floa
         if psi**2 < xi and (1 - psi) ** 2 < 1 - xi:  # the inverse parabola is monotone between the points
             share = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
         share = min(max(share, least), 1 - least)
+    return nearest

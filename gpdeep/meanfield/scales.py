@@ -23,7 +23,7 @@ from ..activations import Activation, activation
 from ..gaussian.arguments import real, variance
 from ..result import SCHEMA_VERSION, Result, Status, StatusCode, render_table
 from .correlation import CorrelationMap
-from .fixed_point import FixedPoint, FixedPoints, points_of
+from .fixed_point import FixedPoint, FixedPoints, points_of, scale2
 from .roots import bracketed_root
 from .variance import VarianceMap
 
@@ -161,13 +161,14 @@ def depth_scales(
     point = found.attractor(start)
     options = {**layer.options, "q": start, "factor": factor}
     q_star = start if found.marginal else point.q if point else math.inf
-    at = q_star if 0 < q_star < math.inf else start * (1e-20 if q_star == 0 else 1e20)
+    far = min(1e8 * scale2(layer.phi), 0.5 * layer.phi.largest_variance)
+    at = start * 1e-20 if q_star == 0 else min(q_star, max(start, far))
     chi_1, slope = (float(point.chi_1), float(point.slope)) if point else _growing(layer, at)
     phase = Phase.EDGE if abs(chi_1 - 1) <= EDGE_WIDTH else Phase.CHAOTIC if chi_1 > 1 else Phase.ORDERED
     if not 0 < q_star < math.inf:
-        limit, chi_c, status = math.nan, math.nan, _unbounded(q_star, chi_1)
+        limit, chi_c, status = math.nan, math.nan, _unbounded(layer, q_star, at, chi_1)
     else:
-        limit, chi_c, status = *_limit(CorrelationMap(layer, q_star), phase), Status()
+        limit, chi_c, status = *_limit(CorrelationMap(layer, q_star)), Status()
         if point and not point.stable and not found.marginal:
             status = Status(StatusCode.OK, (f"q* = {q_star:.9g} is not stable: V'(q*) = {slope:.6g}",))
     xi_c = math.inf if phase is Phase.EDGE and not math.isnan(chi_c) else scale(chi_c)
@@ -197,18 +198,23 @@ def scale(multiplier: float) -> float:
     return -1 / math.log(size) if size < 1 else math.nan if math.isnan(size) else math.inf
 
 
-def _limit(correlations: CorrelationMap, phase: Phase) -> tuple[float, float]:
+def _limit(correlations: CorrelationMap) -> tuple[float, float]:
     """1 - c* and χ_{c*}."""
     slope = correlations.slope_at_one
-    if phase is not Phase.CHAOTIC:
+    if float(correlations.excess(math.pi / 2)) <= 1e-15:  # φ is linear: c stays as it is
+        return math.nan, math.nan
+    if slope <= 1:
         return 0.0, slope
 
     def excess(x: float) -> float:
         return float(correlations.excess(math.exp(x))) - (slope - 1)
 
-    low, high = math.log(_LEAST_ANGLE), math.log(math.pi)
-    if excess(low) >= 0 or excess(high) <= 0:  # linear φ: every correlation stays; opposite inputs stay opposite
-        return (2.0, slope) if excess(high) <= 0 else (0.0, slope)
+    # C is convex on [0, 1] with C(0) ≥ 0, so c* is the one fixed point there below 1; odd maps have it at 0
+    low, high = math.log(_LEAST_ANGLE), math.log(math.pi / 2)
+    if excess(low) >= 0:
+        return 0.0, slope
+    if correlations.odd or excess(high) <= 0:
+        return 1.0, float(correlations.slope(math.pi / 2))
     theta = math.exp(bracketed_root(excess, low, high))
     return 2 * math.sin(theta / 2) ** 2, float(correlations.slope(theta))
 
@@ -218,13 +224,14 @@ def _growing(layer: VarianceMap, q: float) -> tuple[float, float]:
     return float(layer.chi_1(q)), float(layer.slope(q))
 
 
-def _unbounded(q_star: float, chi_1: float) -> Status:
-    what = "grows without bound" if q_star > 0 else "falls to 0"
+def _unbounded(layer: VarianceMap, q_star: float, at: float, chi_1: float) -> Status:
+    what = f"grows beyond {at:.3g}, as far as was searched" if q_star > 0 else "falls to 0"
+    advice = " or add a bias" if q_star == 0 and layer.sigma_b == 0 else ""
     return Status(
         StatusCode.OUTSIDE_VALIDITY,
         (
-            f"The variance {what}: there is no fixed point 0 < q* < ∞ in reach, χ₁ = {chi_1:.6g} there, and "
-            "correlations do not approach a limit exponentially. Choose σ_w, σ_b on the edge of chaos, or add a bias.",
+            f"The variance {what}: there is no fixed point 0 < q* < ∞, χ₁ = {chi_1:.6g} there, and correlations do "
+            f"not approach a limit exponentially. Choose σ_w, σ_b on the edge of chaos{advice}.",
         ),
     )
 

@@ -79,6 +79,10 @@ class VarianceMap:
                     f"Give {name} as a number such as 1.0.",
                 )
             object.__setattr__(self, name, number)
+        if not isinstance(self.layer_norm, (bool, np.bool_)):
+            raise DomainError(
+                f"layer_norm is {self.layer_norm!r}.", "It says yes or no.", "Give True or False, without quotes."
+            )
 
     @property
     def options(self) -> dict[str, Any]:
@@ -132,7 +136,9 @@ class VarianceMap:
         q, seen = variances("q", q), self.seen(q)
         if order == 1:
             return self.chi_1(q)
-        return self._weight * seen**order * self.phi.derivative_moment(order, seen) / q
+        moment = self.phi.derivative_moment(order, seen)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(moment), np.inf, self._weight * seen**order * moment / q)[()]
 
     def kappa(self, q: Any) -> Any:
         r"""κ = σ_w² (√2/3π) Σ_j c_j² e^{-t_j²/2q}: at a fixed point 1 - C = χ₁(1-c) - κ(1-c)^{3/2} + ..."""

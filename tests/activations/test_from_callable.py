@@ -220,6 +220,66 @@ def test_what_cannot_be_treated_is_refused(function, message):
     assert error.match(message)
 
 
+@pytest.mark.parametrize("at", [0.0, 0.3, -5.0])
+def test_an_infinite_mean_squared_slope_is_refused(at):
+    # ∫ φ'² = ∫ 1/4|x| diverges like a logarithm
+    with pytest.raises(DomainError, match="is infinite"):
+        from_callable(lambda x: np.sqrt(np.abs(x - at)))
+
+
+@pytest.mark.parametrize("power", [0.75, 1.5])
+def test_a_singular_but_square_integrable_slope_is_not_refused(power):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ValidityWarning)
+        phi = from_callable(lambda x: np.abs(x) ** power)
+    # E φ'² = p² E|z|^(2p-2)
+    want = power**2 * 2 ** (power - 1) * math.gamma(power - 0.5) / math.sqrt(math.pi)
+    assert abs(phi.moments(1.0).slope_second / want - 1) <= max(phi.error, 1e-12)
+
+
+def test_a_steep_function_has_a_few_angles_and_says_so_about_many(monkeypatch):
+    monkeypatch.setattr("gpdeep.activations.pair_table._BUDGET", 2 * 10**6)
+    phi, theta = from_callable(lambda x: np.sin(8 * x)), np.array([0.5, 0.6])
+    # E sin(8u) sin(8v) = e^-64 sinh(64 ρ), E φ'φ' = 64 e^-64 cosh(64 ρ), E φ''φ'' = 64² e^-64 sinh(64 ρ)
+    up, down = np.exp(64 * (np.cos(theta) - 1)), np.exp(-64 * (np.cos(theta) + 1))
+    fall = (1 - math.exp(-128)) / 2 - (up - down) / 2
+    np.testing.assert_allclose(phi.gap(theta, 1.0), fall, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(phi.slope_product(theta, 1.0), 32 * (up + down), rtol=0, atol=64e-12)
+    np.testing.assert_allclose(phi.curvature_product(theta, 1.0), 2048 * (up - down), rtol=0, atol=4096e-9)
+    linear = 64 * (1 + math.exp(-128)) / 2 * (1 - np.cos(theta))
+    np.testing.assert_allclose(phi.remainder(theta, 1.0), linear - fall, rtol=1e-12)
+    for many in (np.linspace(0.1, 3, 100), 1e-5):
+        with pytest.raises(DomainError, match="turns too fast"):
+            phi.gap(many, 1.0)
+    assert phi.gap(0.0, 1.0) == 0
+    # control: a slow function has its table within the same budget times 10, and keeps digits at small angles
+    monkeypatch.setattr("gpdeep.activations.pair_table._BUDGET", 2 * 10**7)
+    slow = from_callable(np.tanh)
+    np.testing.assert_allclose(slow.gap(1e-5, 1.0), slow.moments(1.0).slope_second * 5e-11, rtol=1e-9)
+
+
+@pytest.mark.parametrize("function", [lambda x: x * 0, lambda x: 1e-200 * x], ids=["zero", "tiny"])
+def test_what_is_next_to_nothing_is_refused(function):
+    with pytest.raises(DomainError, match="at most"):
+        from_callable(function)
+
+
+def test_random_functions_are_called_noisy():
+    rng = np.random.default_rng(1)
+    with pytest.raises(DomainError, match="noisy: the same x gave different values"):
+        from_callable(lambda x: x + rng.normal(size=x.shape))
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), ZeroDivisionError(), IndexError(3)])
+def test_whatever_a_function_raises_is_reported(error):
+    def broken(x):
+        raise error
+
+    with pytest.raises(DomainError, match=type(error).__name__) as told:
+        from_callable(broken)
+    assert told.value.__cause__ is error
+
+
 def test_a_wrong_slope_is_refused():
     with pytest.raises(DomainError, match="slope of"):
         from_callable(np.tanh, slope=lambda x: 1 / np.cosh(x))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpdeep import DomainError
+from gpdeep import ConvergenceError, DomainError, ValidityWarning
 from gpdeep.activations.piecewise_linear import (
     PiecewiseLinear,
     crelu,
@@ -21,7 +21,7 @@ from gpdeep.activations.piecewise_linear import (
     relu_tau,
     soft_threshold,
 )
-from gpdeep.gaussian import ramp_covariance, ramp_moment
+from gpdeep.gaussian import ramp_covariance, ramp_moment, ramp_overlap, upper_orthant
 
 REFERENCE = {
     name: entry
@@ -440,3 +440,112 @@ def test_what_is_no_activation_is_refused(arguments):
 def test_parameters_out_of_range_are_refused(make):
     with pytest.raises(DomainError):
         make()
+
+
+# ---------------------------------------------------------------------- close kinks
+
+
+def gap_of_a_sharp_step(x, theta):
+    """Q(x) - P(X > x, Y > x) at an angle: what the gap of a ramp of height m at x tends to, over m²."""
+    with mp.workdps(30):
+        return float(mp.quad(lambda t: mp.exp(-(mp.mpf(x) ** 2) / (1 + mp.cos(t))), [0, theta]) / (2 * mp.pi))
+
+
+# relative to m² the gap is that of a step at the middle of the ramp, less the part of the cusp, which is 0.09 m (below)
+@pytest.mark.parametrize("m", [1e-3, 1e-4, 1e-6, 1e-8, 1e-12])
+def test_gap_of_a_narrow_ramp_is_that_of_a_step(m):
+    expected = gap_of_a_sharp_step(0.3, 1.0)
+    np.testing.assert_allclose(crelu(0.3, m).gap(1.0, 1.0) / m**2, expected, rtol=m, atol=1e-15)
+    assert abs(expected - 0.15152) < 1e-5
+
+
+def test_gap_of_a_line_with_a_step_is_the_sum_of_the_two():
+    # x + 1[x > 0]: V + 2 V f(0) + θ/2π, V = 1 - cos θ; the step of width 1e-9 is wrong by its cusp, 1e-9
+    phi = PiecewiseLinear("step", 0.0, 1.0, (0.0, 1e-9), (1e9, -1e9))
+    versine = 1 - math.cos(1.0)
+    expected = versine * (1 + 2 / math.sqrt(2 * math.pi)) + 1 / (2 * math.pi)
+    np.testing.assert_allclose(phi.gap(1.0, 1.0), expected, rtol=2e-9, atol=0)
+    # E φ'φ' = 1 + 2 f(0) + f₂(0, 0), relative correction 1e-9
+    slopes = 1 + 2 / math.sqrt(2 * math.pi) + 1 / (2 * math.pi * math.sin(1.0))
+    np.testing.assert_allclose(phi.slope_product(1.0, 1.0), slopes, rtol=2e-9, atol=0)
+    # K + 2 K f(0) + P(X > 0, Y > 0)
+    k = math.cos(1.0)
+    covariance = k * (1 + 2 / math.sqrt(2 * math.pi)) + 0.25 + math.asin(k) / (2 * math.pi)
+    np.testing.assert_allclose(phi.covariance(k, 1.0, 1.0), covariance, rtol=2e-9, atol=0)
+
+
+@pytest.mark.parametrize("m", [0.0149, 1e-4, 1e-9])
+def test_gap_at_pi_of_a_narrow_hard_tanh_is_twice_its_square(m):
+    # and near π, where x = -y has a layer: gap(θ) = 2 E φ² - gap(π - θ) for odd φ
+    phi = hard_tanh(m)
+    twice = 2 * phi.moments(1.0).second
+    np.testing.assert_allclose(phi.gap(np.pi, 1.0), twice, rtol=1e-13, atol=0)
+    theta = np.pi - m * np.array([0.1, 0.5, 2.0, 8.0])
+    np.testing.assert_allclose(phi.gap(theta, 1.0), twice - phi.gap(np.pi - theta, 1.0), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("phi", [crelu(1.0, 0.029), cst(1.0, 0.029), hard_tanh(0.029)], ids=lambda phi: phi.name)
+def test_steps_and_pairs_of_kinks_agree_where_both_have_digits(phi):
+    # pairs lose 1e-16/0.029² = 1e-13 of the largest of some ten terms, each up to 1/θ wider
+    theta = np.array([0.029, 0.05, 0.4, 1.0, 2.0])
+    plain = PiecewiseLinear("plain", phi.a, phi.b, phi.t, phi.c)
+    plain.__dict__["narrow_steps"] = None
+    for other in (1.0, 1.3):
+        np.testing.assert_allclose(phi.gap(theta, 1.0, other), plain.gap(theta, 1.0, other), rtol=1e-11, atol=0)
+    np.testing.assert_allclose(phi.remainder(theta, 1.0), plain.remainder(theta, 1.0), rtol=1e-12, atol=0)
+    np.testing.assert_allclose(phi.slope_product(theta, 1.0), plain.slope_product(theta, 1.0), rtol=1e-11, atol=0)
+
+
+def test_pairs_of_kinks_alone_would_be_wrong_and_say_so():
+    plain = PiecewiseLinear("plain", 0.0, 0.0, (0.3, 0.3 + 1e-8), (1.0, -1.0))
+    plain.__dict__["narrow_steps"] = None
+    total, size = plain._over_pairs(ramp_overlap, np.array(1.0), np.array(1.0), np.array(1.0), True)
+    straight = plain._aligned_slopes(1.0, None) * (1 - math.cos(1.0))
+    assert abs((straight - total) / 1e-16 / gap_of_a_sharp_step(0.3, 1.0) - 1) > 1e-3
+    assert np.finfo(float).eps * size > 1e-3 * 1e-16  # what the check sees
+    with pytest.raises(ConvergenceError, match="cancel"):
+        plain.gap(1.0, 1.0)
+    with pytest.warns(ValidityWarning, match="cancel"):
+        plain.slope_product(1.0, 1.0)
+    with pytest.raises(ConvergenceError, match="cancel"):
+        plain.covariance(0.5, 1.0, 1.0)
+
+
+def test_close_kinks_that_are_no_steps_warn_before_they_are_refused():
+    def ramp(w):  # a ReLU at 1 with a step at 0
+        return PiecewiseLinear("two", 0.0, 0.0, (0.0, w, 1.0), (1 / w, -1 / w, 1.0))
+
+    ramp(1e-2).gap(1.0, 1.0)
+    with pytest.warns(ValidityWarning, match="cancel"):
+        ramp(1e-5).gap(1.0, 1.0)
+    with pytest.warns(ValidityWarning, match="cancel"):
+        ramp(1e-5).covariance(0.5, 1.0, 1.0)
+    for call in (lambda phi: phi.gap(1.0, 1.0), lambda phi: phi.covariance(0.5, 1.0, 1.0)):
+        with pytest.raises(ConvergenceError, match="Move the kinks apart"):
+            call(ramp(1e-9))
+
+
+def test_covariance_of_a_narrow_ramp_is_that_of_a_step():
+    # P(X > 0.3, Y > 0.3) m², relative correction O(m)
+    expected = upper_orthant(0.3, 0.3, 0.5)
+    np.testing.assert_allclose(crelu(0.3, 1e-8).covariance([0.5], 1.0, [1.0]) / 1e-16, expected, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("a", 0, 1, "x", "y"),
+        ("a", 0, 1, 5, 5),
+        ("a", None, 1),
+        ("a", "0", 1),
+        ("a", True, 1),
+        (5, 0, 1),
+        ("a", 0, 1, (None,), (1.0,)),
+        ("a", 0, 1, (1e-300,), (1.0,)),
+    ],
+)
+def test_what_is_no_number_or_a_knot_too_small_is_refused(arguments):
+    with pytest.raises(DomainError):
+        PiecewiseLinear(*arguments)
+    with pytest.raises(DomainError):
+        soft_threshold(1e-300)

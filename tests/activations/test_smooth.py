@@ -25,6 +25,7 @@ from gpdeep.activations.smooth_catalogue import (
 from gpdeep.activations.taylor import hermite_from_taylor, largest_variance
 from gpdeep.errors import DomainError
 from gpdeep.gaussian.mehler import hermite_coefficients
+from gpdeep.gaussian.trapezoidal import trapezoidal_rule
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 ALL = [TANH, ERF, SIGMOID, GELU, GELU_TANH, SILU, MISH, softplus(1.0), softplus(5.0), SIN, COS, EXP]
@@ -129,8 +130,9 @@ def test_pairs_of_unequal_variances_equal_mpmath(name):
 
 def test_a_wrong_strip_fails_the_same_comparison():
     entry = STORED["tanh"]["values"][2]  # q = 10
-    wrong = Smooth("wrong", np.tanh, TANH.slope, 4 * math.pi)
-    assert abs(float(wrong.moments(entry["q"]).slope_second) / float(entry["slope_second"]) - 1) > 1e3 * MOMENT_RTOL
+    z, w = trapezoidal_rule(entry["q"], 4 * math.pi)
+    value = w @ TANH.slope(math.sqrt(entry["q"]) * z) ** 2
+    assert abs(value / float(entry["slope_second"]) - 1) > 1e3 * MOMENT_RTOL
 
 
 def test_twenty_nodes_of_gauss_hermite_fail_the_same_comparison():
@@ -267,6 +269,56 @@ def test_a_strip_of_no_width_is_refused():
         Smooth("kink", np.abs, np.sign, 0.0)
 
 
+@pytest.mark.parametrize("strip", [5.0, 10.0, 100.0])
+def test_a_strip_stated_too_wide_is_refused(strip):
+    phi = Smooth("mine", np.tanh, TANH.slope, strip)
+    for of in (phi.moments, lambda q: phi.comonotone(q, 1.0), lambda q: phi.gap(1.0, q)):
+        with pytest.raises(DomainError, match=r"not as wide as stated|Hermite"):
+            of(4.0)
+
+
+@pytest.mark.parametrize("phi", FITTED, ids=ids)
+def test_the_right_strip_and_slope_are_not_refused(phi):
+    plain = Smooth("plain " + phi.name, phi.function, phi.slope, phi.strip)
+    for q in (1e-12, 1e-3, 0.3, 1.0, 30.0):
+        # both by the same sums, but for the Taylor series at small variances
+        np.testing.assert_allclose(plain.moments(q).second, phi.moments(q).second, rtol=1e-13)
+
+
+@pytest.mark.parametrize("factor", [2.0, 1 + 1e-7])
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [(np.tanh, TANH.slope), (lambda x: 1 / (1 + x**2), lambda x: -2 * x / (1 + x**2) ** 2)],
+    ids=["odd", "even"],
+)
+def test_a_wrong_slope_is_refused(function, slope, factor):
+    assert Smooth("right", function, slope, 1.0).moments(1.0).slope_second > 0
+    with pytest.raises(DomainError, match="slope is not the derivative"):
+        Smooth("wrong", function, lambda x: factor * slope(x), 1.0).moments(1.0)
+
+
+@pytest.mark.parametrize("beta", [1e10, 101.0, 9e-5, 1e-300])
+def test_softplus_refuses_rates_that_are_a_ramp_or_a_line(beta):
+    with pytest.raises(DomainError, match="relu"):
+        softplus(beta)
+
+
+@pytest.mark.parametrize("beta", [1e-4, 50.0, 100.0])
+def test_softplus_of_extreme_rates_has_moments(beta):
+    # β → ∞: E φ² = 1/2 + O(1/β²); β → 0: φ = ln 2/β + x/2 + O(β)
+    near = 0.5 if beta > 1 else (math.log(2) / beta) ** 2
+    np.testing.assert_allclose(softplus(beta).moments(1.0).second, near, rtol=1e-4)
+
+
+@pytest.mark.parametrize("q", [1e300, 1.7e308])
+def test_a_count_of_nodes_is_told_in_few_digits(q):
+    plain = Smooth("plain erf", ERF.function, ERF.slope, math.inf)
+    for of in (ERF.moments, plain.moments):
+        with pytest.raises(DomainError, match="nodes") as error:
+            of(q)
+        assert len(error.value.found) < 100
+
+
 @pytest.mark.parametrize("beta", [0.0, -1.0, math.nan, math.inf, True, "1"])
 def test_softplus_refuses_what_is_no_rate(beta):
     with pytest.raises(DomainError, match="softplus"):
@@ -274,5 +326,6 @@ def test_softplus_refuses_what_is_no_rate(beta):
 
 
 def test_too_large_a_variance_for_the_series_is_refused():
-    with pytest.raises(DomainError, match="Hermite coefficients"):
+    with pytest.raises(DomainError, match=r"q = 1e\+05.*Hermite coefficients") as error:
         TANH.gap(1.0, 1e5)
+    assert error.value.cause.startswith("The variance is too large")

@@ -132,3 +132,9 @@ def test_a_step_is_refused_with_the_limit():
 def test_infinite_values_are_refused():
     with pytest.raises(DomainError, match="not finite"):
         hermite_coefficients(lambda x: np.where(np.abs(x) > 3, np.inf, x), [1.0], math.inf)
+
+
+@pytest.mark.parametrize("bad", [None, "1", 0.0, -1.0, np.nan, np.inf, True, 1j, [[1.0], [1.0, 2.0]]], ids=str)
+def test_coefficients_of_no_variance_are_refused(bad):
+    with pytest.raises(DomainError, match="positive"):
+        hermite_coefficients(np.tanh, bad, math.pi / 2)

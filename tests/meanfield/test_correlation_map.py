@@ -94,3 +94,21 @@ def test_bad_angles_are_refused(theta) -> None:
     for method in ("angle", "slope", "curvature"):
         with pytest.raises(DomainError, match="theta"):
             getattr(correlation_map("relu", q=1.0, sigma_w=1.0), method)(theta)
+
+
+@pytest.mark.parametrize("name", ["abs", "cos", "tanh", "sin", "relu", "gelu", "crelu:1,1", "elu"])
+@pytest.mark.parametrize("bias", [0.0, 0.3])
+@pytest.mark.parametrize("wiring", [{}, {"alpha": 0.5}, {"layer_norm": True}], ids=["dense", "res", "ln"])
+def test_both_coordinates_are_one_map(name: str, bias: float, wiring: dict) -> None:
+    c = correlation_map(name, q=0.8, sigma_w=1.2, sigma_b=bias, **wiring)
+    theta = np.linspace(0.01, np.pi - 0.01, 41)
+    after = 2 * np.sin(c.angle(theta) / 2) ** 2
+    # two paths of some 1e-15; relative to 1 where C nears 1 at opposite inputs
+    np.testing.assert_allclose(after, c.one_minus_c(2 * np.sin(theta / 2) ** 2), rtol=1e-13, atol=1e-14)
+    table = c.compiled
+    np.testing.assert_allclose(table.iterate(theta, 1), c.angle(theta), rtol=0, atol=3 * np.pi * (table.error + 1e-15))
+
+
+def test_an_activation_that_does_not_respond_is_refused() -> None:
+    with pytest.raises(DomainError, match="does not respond"):
+        correlation_map("relu_tau:50", q=1.0, sigma_w=1.0).angle(1.0)

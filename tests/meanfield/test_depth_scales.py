@@ -82,6 +82,58 @@ def test_relu_with_he_weights_is_marginal() -> None:
     assert (scales.q_star, scales.phase) == (3.0, Phase.EDGE)
 
 
+@pytest.mark.parametrize(
+    ("name", "sigma_w", "wiring"),
+    [
+        ("tanh", 1.5, {}),
+        ("sin", 2.0, {}),
+        ("sin", 5.0, {}),
+        ("hard_tanh", 2.0, {}),
+        ("erf", 2.0, {}),
+        ("tanh", 1.5, {"layer_norm": True, "alpha": 0.5}),
+        ("tanh", 1.3, {"alpha": 0.5**0.5, "beta": 0.5**0.5}),
+    ],
+)
+def test_odd_activations_without_bias_tend_to_right_angles(name: str, sigma_w: float, wiring: dict) -> None:
+    scales = depth_scales(name, sigma_w=sigma_w, **wiring)
+    assert scales.phase is Phase.CHAOTIC
+    assert scales.c_star == 0
+    step = correlation_map(name, q=scales.q_star, sigma_w=sigma_w, **wiring)
+    near = np.pi / 2 - 1e-6
+    # C(c) = C'(0) c + O(c³) for an odd map: cos of the next angle over cos of this one; rounding 1e-16/1e-6
+    ratio = np.cos(step.angle(near)) / np.cos(near)
+    np.testing.assert_allclose(math.exp(-1 / scales.xi_c), ratio, rtol=1e-9, atol=1e-9)
+    with pytest.raises(AssertionError):  # negative control: the rate of opposite inputs
+        np.testing.assert_allclose(scales.chi_1, ratio, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma_w", "sigma_b"),
+    [("tanh", 1.76096**0.5, 0.05**0.5), ("relu_tau:50", 1.0, 0.1), ("tanh", 1.0000001, 0)],
+)
+def test_networks_next_to_the_edge_or_silent_are_answered(name: str, sigma_w: float, sigma_b: float) -> None:
+    scales = depth_scales(name, sigma_w=sigma_w, sigma_b=sigma_b)
+    assert scales.q_star > 0
+    assert scales.chi_1 < 1.0001
+
+
+def test_linear_activations_keep_every_correlation() -> None:
+    scales = depth_scales("identity", sigma_w=1.0)
+    assert math.isnan(scales.c_star)
+    assert scales.to_dict()["xi_c"] is None
+
+
+def test_growth_is_said_of_networks_that_grow_and_no_others() -> None:
+    far = depth_scales("relu", sigma_w=1.0, sigma_b=1e6)
+    np.testing.assert_allclose(far.q_star, 2e12, rtol=1e-14, atol=0)
+    far = depth_scales("hard_tanh", sigma_w=1e5)
+    np.testing.assert_allclose(far.q_star, 1e10, rtol=1e-4, atol=0)  # V → σ_w²: 1 - V/σ_w² ~ 1/√q = 1e-5
+    for growing in ({"name": "tanh", "sigma_w": 1.5, "alpha": 1.0, "beta": 0.1}, {"name": "gelu", "sigma_w": 2.0}):
+        scales = depth_scales(growing.pop("name"), **growing)
+        assert (scales.q_star, scales.status.code) == (math.inf, StatusCode.OUTSIDE_VALIDITY)
+        assert "grows" in scales.status.messages[0]
+
+
 @pytest.mark.parametrize(("sigma_w", "q_star"), [(1.0, 0.0), (2.0, math.inf)])
 def test_lengths_without_a_limit_are_outside_validity(sigma_w: float, q_star: float) -> None:
     scales = depth_scales("relu", sigma_w=sigma_w)

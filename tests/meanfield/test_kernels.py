@@ -516,3 +516,11 @@ def test_tables_are_the_same_on_tensors():
     plain = ntk(x, **settings)
     # sums of 30 x 9 products in another order
     np.testing.assert_allclose(ntk(torch.from_numpy(x), **settings).numpy(), plain, rtol=0, atol=1e-13 * plain.max())
+
+
+def test_exploding_tangent_kernel_is_refused_and_the_other_is_not() -> None:
+    x = np.ones((1, 3))
+    assert np.isfinite(nngp(x, phi="tanh", depth=3000, sigma_w=3.0)).all()
+    for alpha in (0.0, 0.5):
+        with pytest.raises(DomainError, match="tangent kernel"):
+            ntk(x, phi="tanh", depth=3000, sigma_w=3.0, alpha=alpha)

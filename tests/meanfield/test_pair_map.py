@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gpdeep import DomainError
+from gpdeep import DomainError, MemoryBudgetError
 from gpdeep.activations import activation
 from gpdeep.meanfield import correlation_map, propagate_pair, variance_map
 from gpdeep.meanfield.pair_map import pair_step
@@ -82,3 +82,14 @@ def test_propagation_broadcasts_and_refuses() -> None:
         given = {"q1": 1.0, "q2": 1.0, "delta": 0.1, "depth": 2} | bad
         with pytest.raises(DomainError):
             propagate_pair("erf", **given, sigma_w=1.0)
+
+
+def test_vanishing_and_overflowing_lengths_are_refused() -> None:
+    for sigma_w in (0.1, 10.0):
+        with pytest.raises(DomainError, match="variance becomes"):
+            propagate_pair("relu", 1.0, 1.0, 1.0, 2000, sigma_w=sigma_w)
+    with pytest.raises(MemoryBudgetError):
+        propagate_pair("relu", 1.0, 1.0, 1.0, 10**12, sigma_w=1.0)
+    with pytest.raises(DomainError, match="broadcast"):
+        propagate_pair("relu", [1.0, 2.0], [1.0, 2.0, 3.0], 1.0, 2, sigma_w=1.0)
+    assert propagate_pair("tanh", 1.0, 1.0, 1e-300, 3, sigma_w=1.0).one_minus_c[-1] < 1e-299
