@@ -150,6 +150,9 @@ def points_of(layer: VarianceMap) -> FixedPoints:
     grid, excess = _searched(layer)
     if (np.abs(excess) <= _ROUNDING).all():
         return FixedPoints(points=(), marginal=True, grows=False)
+    if vanishes_at_zero(layer):  # where φ is linear to rounding, V(q) = q may hold up to here: no root stands out
+        first = int(np.argmax(np.abs(excess) > _ROUNDING))
+        grid, excess = grid[first:], excess[first:]
     roots = all_roots(lambda q: _excess(layer, q), grid)
     walls = [float(grid[0]), *roots, float(grid[-1])]
     between = [math.sqrt(a * b) for a, b in itertools.pairwise(walls)]

@@ -119,3 +119,10 @@ def test_result_is_kept_and_shown(tmp_path) -> None:
     assert load(found.save(tmp_path / "points.json")) == found
     assert "(0, ∞)" in str(found)
     assert "every variance" in str(fixed_points("relu", sigma_w=2**0.5))
+
+
+@pytest.mark.parametrize("name", ["hard_tanh", "hard_tanh:1e-9"])
+def test_a_linear_stretch_is_no_row_of_fixed_points(name: str) -> None:
+    found = fixed_points(name, sigma_w=1.0)
+    assert [p.q for p in found.points] == [0.0]
+    assert found.points[0].stable
