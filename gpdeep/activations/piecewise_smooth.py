@@ -21,9 +21,10 @@ from array_api_compat import array_namespace, is_torch_array
 from ..errors import DomainError
 from ..gaussian.arguments import angles
 from ..gaussian.gauss_legendre import gauss_legendre
-from ..gaussian.kink_split import NODES, REACH, kink_split_pair, kink_split_rule
+from ..gaussian.kink_split import NODES, REACH, differentiated, kink_split_pair, kink_split_rule
 from ..result import FloatArray
 from .base import Activation, Moments
+from .gaussian_reach import gaussian_reach, required
 from .pair_table import (
     CurvatureTable,
     SlopeTable,
@@ -37,8 +38,6 @@ from .pair_table import (
 from .variance_pairs import by_pairs, from_covariances, variances
 
 Function = Callable[[Any], Any]
-_STEP = REACH / 4
-_FARTHEST = 17 * _STEP  # e^{-z²/2} = 1e-290 there
 _FEW = 24  # up to so many angles of one pair of variances are integrated one by one
 _NODES_AT_ONCE = 2**20
 
@@ -208,7 +207,7 @@ class PiecewiseSmooth(Activation):
             x = np.sqrt(flat[rows])[:, None] * z
             value = self._h(x)
             if order > 2:
-                value = _differentiated(value, x, order - 2)
+                value = differentiated(value, x, order - 2)
             out[rows] = np.sum(w * value**2, axis=-1)
         return out.reshape(variance.shape)[()]
 
@@ -355,42 +354,11 @@ class PiecewiseSmooth(Activation):
         return np.asarray(kink_split_pair(g, g, theta, q1, q2, self.knots, self.breaks, reach=reach))
 
     def _reach(self, q: FloatArray, power: int) -> FloatArray:
-        """How many standard deviations hold E (|φ| + (1 + z²)|φ'|)^power to 1e-15; NaN where none do."""
-        count = round(_FARTHEST / (_STEP / 8))
-        z = np.arange(-count, count + 1) * (_STEP / 8)
-        out = np.full(q.size, np.nan)
-        for rows in self._chunks(np.arange(q.size)):
-            x = np.sqrt(q[rows])[:, None] * z
-            known = (x >= self.span[0]) & (x <= self.span[1])
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                f, g = self._f(x), self._g(x)
-                size = power * np.log(np.abs(f) + (1 + z**2) * np.abs(g)) - z**2 / 2
-            size = np.where(known, np.where(np.isnan(size), np.inf, size), -np.inf)
-            for far in np.arange(_FARTHEST - _STEP, REACH - _STEP / 2, -_STEP):  # downwards: the smallest one stays
-                outside = (np.abs(z) >= far - 1e-9) & (np.abs(z) <= far + _STEP / 2 + 1e-9)
-                inside = size[:, np.abs(z) <= far].max(axis=-1)
-                enough = size[:, outside].max(axis=-1) <= inside - 34.5
-                covered = known[:, np.abs(z) <= far - 1e-9].all(axis=-1)
-                out[rows] = np.where(enough & covered, far, out[rows])
-        return out
+        parts = self._chunks(np.arange(q.size))
+        return gaussian_reach(self._f, self._g, self.span, q, power, parts)
 
     def _required(self, reach: FloatArray, q: FloatArray) -> FloatArray:
-        """`reach`, or the reason why there is none."""
-        if not np.isnan(reach).any():
-            return reach
-        worst = float(q[np.isnan(reach)].max())
-        wider = 20 * math.sqrt(worst)
-        if 2 * REACH * math.sqrt(worst) > min(-self.span[0], self.span[1]):
-            raise DomainError(
-                f"Variance {worst:g} needs '{self.name}' beyond the span {self.span} on which it is known.",
-                "The variance is large, or the activation was made on a narrow span.",
-                f"Make the activation with a wider span, such as ({-wider:.4g}, {wider:.4g}).",
-            )
-        raise DomainError(
-            f"E φ(x)² or E φ'(x)² of '{self.name}' is infinite for x of variance {worst:g}.",
-            "The function grows as fast as the Gaussian density falls, like exp(x²).",
-            "Use a function that grows more slowly, or a smaller variance.",
-        )
+        return required(self.name, self.span, reach, q)
 
     def _chunks(self, rows: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> list[Any]:
         """`rows` in parts whose nodes fit in memory."""
@@ -433,21 +401,3 @@ def _curvatures(activation: PiecewiseSmooth, q: float) -> CurvatureTable | None:
     size = float(np.sum(w * activation._h(math.sqrt(q) * z) ** 2))
     error = 1e3 * activation.error  # of φ'', one derivative further
     return curvature_table(activation._h, q, activation.knots, activation.jumps, activation.breaks, reach, size, error)
-
-
-def _differentiated(value: FloatArray, x: FloatArray, times: int) -> FloatArray:
-    """Derivatives of the polynomials through the values at the Gauss-Legendre nodes x of each panel."""
-    near, far, _ = gauss_legendre(NODES)
-    node = (far - near) / 2
-    difference = node[:, None] - node
-    np.fill_diagonal(difference, 1.0)
-    scale = np.prod(difference, axis=1)
-    matrix = scale[:, None] / scale / difference
-    np.fill_diagonal(matrix, 0.0)
-    np.fill_diagonal(matrix, -matrix.sum(axis=1))
-    panels, at = value.reshape(*value.shape[:-1], -1, NODES), x.reshape(*x.shape[:-1], -1, NODES)
-    half = (at[..., -1:] - at[..., :1]) / (node[-1] - node[0])
-    safe = np.where(half == 0, 1.0, half)
-    for _ in range(times):
-        panels = np.where(half == 0, 0.0, panels @ matrix.T / safe)
-    return np.asarray(panels.reshape(value.shape))

@@ -199,3 +199,21 @@ def _panels(a: FloatArray, b: FloatArray, nodes: int) -> tuple[FloatArray, Float
     half = (b - a)[..., None] / 2
     z = a[..., None] + half * from_left
     return z, half * weight * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def differentiated(value: FloatArray, x: FloatArray, times: int) -> FloatArray:
+    """Derivatives of the polynomials through the values at the Gauss-Legendre nodes x of each panel."""
+    near, far, _ = gauss_legendre(NODES)
+    node = (far - near) / 2
+    difference = node[:, None] - node
+    np.fill_diagonal(difference, 1.0)
+    scale = np.prod(difference, axis=1)
+    matrix = scale[:, None] / scale / difference
+    np.fill_diagonal(matrix, 0.0)
+    np.fill_diagonal(matrix, -matrix.sum(axis=1))
+    panels, at = value.reshape(*value.shape[:-1], -1, NODES), x.reshape(*x.shape[:-1], -1, NODES)
+    half = (at[..., -1:] - at[..., :1]) / (node[-1] - node[0])
+    safe = np.where(half == 0, 1.0, half)
+    for _ in range(times):
+        panels = np.where(half == 0, 0.0, panels @ matrix.T / safe)
+    return np.asarray(panels.reshape(value.shape))
