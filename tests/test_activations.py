@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gpdeep import DomainError, Mixture, PiecewiseLinear, activation
+from gpdeep import DomainError, Mixture, PiecewiseLinear, Smooth, activation
 from gpdeep.activations import TwoSlope
 
 Z = np.linspace(-3, 3, 7)
@@ -78,3 +78,24 @@ def test_a_mixture_is_even_only_if_its_parts_are() -> None:
     assert not Mixture((activation("abs"), activation("tanh")), (1, 1)).even
     with pytest.raises(DomainError, match="mixture"):
         Mixture((activation("abs"),), ("a",))
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu:0.1", "crelu:1,1.5", "tanh", "gelu", "elu", "selu"])
+def test_numbers_and_lists_are_taken_as_arrays(name: str) -> None:
+    phi = activation(name)
+    expected = phi(np.array([-0.5, 2.0]))
+    np.testing.assert_array_equal(phi([-0.5, 2.0]), expected)
+    assert phi(2.0) == expected[1]
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "elu", "sin"])
+@pytest.mark.parametrize("order", [-1, 1.5, "2", True])
+def test_orders_of_derivatives_are_counted(name: str, order: object) -> None:
+    with pytest.raises(DomainError, match="order"):
+        activation(name).derivative_moment(order, 1.0)
+
+
+@pytest.mark.parametrize("strip", [None, "x", 0, -1.0, np.nan])
+def test_strips_are_positive_numbers(strip: object) -> None:
+    with pytest.raises(DomainError, match="strip"):
+        Smooth("own", np.tanh, np.cosh, strip)

@@ -27,7 +27,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles, sine, supplement, variances
+from ..gaussian.arguments import angles, exponents, sine, supplement, variances
 from ..gaussian.ramp_moments import normal_density
 from ..gaussian.ramp_pairs import angle_density, ramp_overlap, ramp_slope_overlap
 from ..result import FloatArray
@@ -255,6 +255,7 @@ class PiecewiseLinear(Activation):
 
     def derivative_moment(self, order: int, q: Any) -> Any:
         """E[(φ^(k)(√q z))²] for k = `order`: infinite for k ≥ 2 if φ has a kink, else 0."""
+        (order,) = exponents(order=order)
         if order in (0, 1):
             moments = self.moments(q)
             return moments.second if order == 0 else moments.slope_second

@@ -19,7 +19,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles
+from ..gaussian.arguments import angles, exponents
 from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.kink_split import NODES, REACH, differentiated, kink_split_pair, kink_split_rule
 from ..result import FloatArray
@@ -106,7 +106,7 @@ class PiecewiseSmooth(Activation):
 
     def __call__(self, x: Any) -> Any:
         """φ(x), elementwise."""
-        return self.function(x)
+        return self.function(x) if is_torch_array(x) else self.function(np.asarray(x))[()]
 
     def derivative(self, x: Any) -> Any:
         """φ'(x), elementwise; at a kink the mean of both sides."""
@@ -191,6 +191,7 @@ class PiecewiseSmooth(Activation):
 
         For k ≥ 3 the curvature is differentiated on the panels of the rule; each order costs two digits.
         """
+        (order,) = exponents(order=order)
         variance = variances(q=q)["q"]
         if order == 0:
             return self.moments(variance).second

@@ -20,7 +20,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles
+from ..gaussian.arguments import angles, exponents
 from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.mehler import Mehler, hermite_coefficients
 from ..gaussian.trapezoidal import largest_variance as largest_variance_of_rule
@@ -84,7 +84,7 @@ class Smooth(Activation):
     taylor: tuple[float, ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.strip > 0:
+        if isinstance(self.strip, (bool, str)) or not isinstance(self.strip, (int, float)) or not self.strip > 0:
             raise DomainError(
                 f"Activation '{self.name}' has strip = {self.strip!r}.",
                 "φ has a kink or a singularity on the real axis, for which this class is not made.",
@@ -146,6 +146,7 @@ class Smooth(Activation):
 
     def derivative_moment(self, order: int, q: Any) -> Any:
         """E[(φ^(k))²] = Σ_m m!/(m-k)! a_m²/q^k, k = `order`, in the Hermite coefficients a_m."""
+        (order,) = exponents(order=order)
         variance = variances(q=q)["q"]
         if self.closed is not None and self.closed.derivative_moment is not None:
             return self.closed.derivative_moment(order, variance)[()]
@@ -239,7 +240,7 @@ class Smooth(Activation):
     def _moments_of_octave(self, number: int, q: FloatArray) -> FloatArray:
         """The seven moments as columns, for variances of one quarter octave."""
         if self.taylor is not None and q[-1] <= largest_variance(self.strip):
-            p = _polynomials(self)
+            p = _polynomials(self.taylor)
             return np.asarray(q[:, None] ** np.arange(p.shape[1]) @ p.T)
         self._confirm(number)
         z, w1, w2 = _weights(number, self.strip)
@@ -357,10 +358,8 @@ def _confirmed(phi: Smooth, number: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _polynomials(phi: Smooth) -> FloatArray:
-    if phi.taylor is None:  # pragma: no cover
-        raise ValueError("no Taylor coefficients")
-    return moment_polynomials(phi.taylor)
+def _polynomials(taylor: tuple[float, ...]) -> FloatArray:
+    return moment_polynomials(taylor)
 
 
 @lru_cache(maxsize=128)

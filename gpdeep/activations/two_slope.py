@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import DomainError
 from .base import label
 from .broken_line import PiecewiseLinear
@@ -70,6 +72,8 @@ class TwoSlope(PiecewiseLinear):
 
     def __call__(self, x: Any) -> Any:
         """φ(x), elementwise, for a numpy array or a torch tensor of any shape."""
+        if not hasattr(x, "clip"):  # a number or a list
+            x = np.asarray(x, dtype=np.float64)
         return self.negative * x.clip(None, 0) + self.positive * x.clip(0)
 
     @property

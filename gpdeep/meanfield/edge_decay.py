@@ -77,7 +77,12 @@ class EdgeLaw:
         over from the map itself, and falling as ln l/l beyond.
         """
         layers = depths(depth)
-        start = float(deficits(delta0))
+        given = deficits(delta0)
+        if given.ndim:
+            raise DomainError(
+                f"delta0 has the shape {given.shape}.", "One start is asked for.", "Call once for each 1 - c_0."
+            )
+        start = float(given)
         if start == 0:
             return np.zeros_like(layers)[()]
         small = _SMALL_KINKED if self.kappa > 0 else _SMALL_JUMPING if self.rho > 0 else _SMALL_SMOOTH

@@ -82,6 +82,8 @@ def test_where_correlations_do_not_decay() -> None:
         edge_law("tanh", sigma_b=0)
     with pytest.raises(DomainError, match="linear"):
         edge_law("identity", q=1.0)
+    with pytest.raises(DomainError, match="shape"):
+        edge_law("relu", q=1.0).one_minus_c(5, [0.1, 0.2])
     with pytest.raises(DomainError, match="depth"):
         edge_law("relu", q=1.0).leading(0)
     assert edge_law("relu", q=1.0).one_minus_c(5, 0.0) == 0
