@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import activations, data, finite, gaussian, meanfield, nn, plots
+    from . import activations, data, finite, gaussian, meanfield, nn, plots, sparse
     from .activations import Mixture, PiecewiseLinear, Smooth, activation, from_callable
     from .architecture import Architecture
     from .depth import DepthPrediction, find_width, predict_depth
@@ -46,7 +46,7 @@ _HOME = {
     "load": "result",
     "predict_depth": "depth",
 }
-_ROOMS = ("activations", "data", "finite", "gaussian", "meanfield", "nn", "plots")
+_ROOMS = ("activations", "data", "finite", "gaussian", "meanfield", "nn", "plots", "sparse")
 
 __all__ = [
     "Architecture",
@@ -73,6 +73,7 @@ __all__ = [
     "nn",
     "plots",
     "predict_depth",
+    "sparse",
 ]
 
 

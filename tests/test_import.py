@@ -32,6 +32,7 @@ PUBLIC = [
     "nn",
     "plots",
     "predict_depth",
+    "sparse",
 ]
 HEAVY = ("torch", "sympy", "mpmath", "matplotlib", "sklearn", "scipy.stats")
 
@@ -69,6 +70,7 @@ def test_other_names_are_refused_as_python_does():
         "gpdeep.finite.angle_law([64] * 4, method='closure')",
         "gpdeep.finite.length_law([64] * 4).density()",
         "gpdeep.meanfield.infinite_degeneracy_depth()",
+        "gpdeep.sparse.design('crelu', 0.85, width=100, depth=10)",
         "gpdeep.plots",
     ],
     ids=repr,

@@ -94,8 +94,10 @@ def bracketed_root(g: Callable[[float], float], low: float, high: float) -> floa
         least = _RESOLUTION * max(abs(nearest), 1.0) / abs(b - a) if b != a else 1.0
         if least > 0.5 or residual == 0:
             return nearest
-        xi, psi = (a - b) / (c - b), (fa - fb) / (fc - fb)
         share = 0.5
+        if fc == fb:  # g is flat there: no parabola
+            continue
+        xi, psi = (a - b) / (c - b), (fa - fb) / (fc - fb)
         if psi**2 < xi and (1 - psi) ** 2 < 1 - xi:  # the inverse parabola is monotone between the points
             share = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
         share = min(max(share, least), 1 - least)

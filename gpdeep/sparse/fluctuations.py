@@ -1,0 +1,146 @@
+r"""What finite width does near a stable variance: fluctuations, a quick estimate of escapes, the spread of gradients.
+
+Near q* with V' = η < 1, V'' and noise c/√n a layer, x = K - q* follows x' = ηx + V''x²/2 + (c/√n) ξ, so that
+
+    stationary std   c/√(n(1 - η²)),        mean shift   V'' c² / (2n(1 - η)(1 - η²)),
+
+both to leading order in 1/n. If V is convex there, x_u = 2(1 - η)/V'' is the unstable point of this parabola, a barrier
+of height ∝ (1 - η)³, and Kramers' rate of passing it (Kramers 1940, eq. 17, for the gradient flow of -(1 - η)x + ax²,
+a = V''/2, temperature c²/2n) is, in escapes a layer,
+
+    (1 - η)/2π · exp(-n (1 - η)³/(3a²c²)).
+
+A squared gradient is multiplied layer by layer by σ_w² mean(φ'(h_i)² ζ_i²), with independent standard normal ζ of the
+backward weights: mean χ₁, relative variance (3 E φ'⁴/(E φ'²)² - 1)/n, which is (3/p - 1)/n for slopes 0 and 1 with p
+the linear fraction. So the logarithm of a squared gradient spreads over L layers by about √(L (3/p - 1)/n).
+
+All are estimates to leading order; `escape_probability` is the number to trust for escapes. The gradient's spread takes
+backward weights as independent of forward ones, and networks show some 10 % more.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..activations import PiecewiseLinear
+from ..errors import DomainError
+from ..finite.checks import check_integer, check_width
+from ..gaussian.arguments import variance
+from ..meanfield.variance import VarianceMap
+from .unit_shares import piece_probabilities
+
+
+def stationary_fluctuation(layer: VarianceMap, q: float, width: int) -> tuple[float, float]:
+    r"""Shift of the mean and standard deviation of the variance about its stable fixed point, at width n.
+
+    Parameters
+    ----------
+    layer : VarianceMap
+    q : float
+        A fixed point q* of the layer with 0 ≤ V'(q*) < 1.
+    width : int
+        n.
+
+    Returns
+    -------
+    tuple of float
+        V''c²/(2n(1 - η)(1 - η²)) and c/√(n(1 - η²)), to leading order in 1/n.
+
+    Raises
+    ------
+    DomainError
+        V'(q*) is not in [0, 1), or an argument is out of range.
+
+    Examples
+    --------
+    >>> from gpdeep.sparse import design
+    >>> one = design("crelu", 0.85, slope=0.5)
+    >>> print(f"{stationary_fluctuation(one.layer, 1.0, 300)[1]:.4f}")
+    0.0778
+    """
+    n, at = check_width(width), variance("q", q)
+    slope, noise = float(layer.slope(at)), float(layer.noise(at))
+    if not 0 <= slope < 1:
+        raise DomainError(
+            f"V'({at:g}) = {slope:g}.",
+            "Fluctuations are stationary about a fixed point with slope below 1 alone.",
+            "Give a stable fixed point, such as the q* of a design.",
+        )
+    var = noise**2 / (n * (1 - slope**2))
+    return float(layer.curvature(at)) * var / (2 * (1 - slope)), math.sqrt(var)
+
+
+def kramers_rate(layer: VarianceMap, q: float, width: int) -> float:
+    r"""A quick estimate of escapes a layer from a stable variance, (1 - η)/2π exp(-n(1 - η)³/(3a²c²)).
+
+    Parameters and errors as `stationary_fluctuation`.
+
+    Returns
+    -------
+    float
+        0 where V'' ≤ 0: there is no barrier nearby. Within a factor of 3 of `escape_probability` where the unstable
+        point is near 2(1 - η)/V'' above q*, not where it is far or missing.
+
+    References
+    ----------
+    Kramers 1940, Physica 7, 284, eq. 17.
+
+    Examples
+    --------
+    >>> from gpdeep.sparse import design
+    >>> one = design("cst", 0.85, slope=0.9)  # q_u = 1.26
+    >>> print(f"{kramers_rate(one.layer, 1.0, 1000):.1e}")
+    8.1e-03
+    """
+    n = check_width(width)
+    stationary_fluctuation(layer, q, n)
+    slope, a, c = float(layer.slope(q)), float(layer.curvature(q)) / 2, float(layer.noise(q))
+    if a <= 0:
+        return 0.0
+    return (1 - slope) / (2 * math.pi) * math.exp(-n * (1 - slope) ** 3 / (3 * a * a * c * c))
+
+
+def gradient_spread(phi: PiecewiseLinear, q: float, width: int, depth: int) -> float:
+    r"""The standard deviation of the log squared gradient over L layers of width n, √(L (3 Eφ'⁴/(Eφ'²)² - 1)/n).
+
+    Parameters
+    ----------
+    phi : PiecewiseLinear
+    q : float
+        Variance of the pre-activations.
+    width, depth : int
+        n and L.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DomainError
+        An argument is out of range.
+
+    Notes
+    -----
+    Leading order in 1/n for each layer, L times. 3.08 was measured where it gives 2.85 (CReLU, 85 % zeros, V' = 0.5,
+    width 300, 100 layers).
+
+    Examples
+    --------
+    ReLU: √(5L/n).
+
+    >>> from gpdeep import activation
+    >>> print(f"{gradient_spread(activation('relu'), 1.0, 300, 100):.6f} {(5 / 3) ** 0.5:.6f}")
+    1.290994 1.290994
+    """
+    n, layers = check_width(width), check_integer("depth", depth, 0, 10**5)
+    if not isinstance(phi, PiecewiseLinear):
+        raise DomainError(
+            f"phi is {phi!r}.", "The fourth moment of slopes is known for piecewise-linear activations.", "Give one."
+        )
+    probability = piece_probabilities(phi, np.asarray(variance("q", q)))
+    slopes = phi.pieces.slopes
+    second, fourth = float(probability @ slopes**2), float(probability @ slopes**4)
+    return math.sqrt(layers * (3 * fourth / second**2 - 1) / n)
