@@ -89,6 +89,7 @@ def crelu(tau: float, m: float) -> PiecewiseLinear:
     >>> print(crelu(1.0, 0.5)(np.array([0.9, 1.25, 7.0])))
     [0.   0.25 0.5 ]
     """
+    tau = real("tau", tau, -math.inf, math.inf, "a threshold on the axis of the pre-activations")
     _check("m", m)
     _apart("crelu", tau, m)
     return PiecewiseLinear(label("crelu", tau, m), 0.0, 0.0, (tau, tau + m), (1.0, -1.0), (0.0, m))

@@ -56,11 +56,7 @@ def prepare(X: Source, *, centre: bool = True) -> FloatArray:
     lost = cloud.without_direction()
     if lost.size:
         refuse_directionless(lost, len(data), centre)
-    prepared = np.empty(data.shape)
-    for block in blocks(data.shape):
-        prepared[block] = cloud.directions(block)
-    prepared *= np.sqrt(data.shape[1])
-    return prepared
+    return cloud.on_sphere(np.sqrt(data.shape[1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +104,14 @@ class Cloud:
         x /= np.abs(x).max(axis=1, keepdims=True)  # squares neither overflow nor vanish
         x /= np.linalg.norm(x, axis=1, keepdims=True)
         return x
+
+    def on_sphere(self, radius: float) -> FloatArray:
+        """All samples, moved along their directions to the distance `radius` from the origin."""
+        placed = np.empty(self.X.shape)
+        for block in blocks(self.X.shape):
+            placed[block] = self.directions(block)
+        placed *= radius
+        return placed
 
     def without_direction(self) -> IntArray:
         """Samples that agree with the centre in every feature, up to rounding.

@@ -12,18 +12,11 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError, MissingExtraError
 from ..result import FloatArray
+from .folders import find_idx, reading_from
 from .idx import read_idx
 from .samples import Samples, as_samples
 
 Source = str | os.PathLike[str] | ArrayLike
-
-_TRAINING_IMAGES = (
-    "train-images-idx3-ubyte",
-    "train-images.idx3-ubyte",
-    "train-images-idx3-ubyte.gz",
-    "train-images.idx3-ubyte.gz",
-)
-_LISTED = 12
 
 
 def load_inputs(source: Source) -> FloatArray:
@@ -74,46 +67,28 @@ def read(source: Any) -> tuple[Samples, str | None]:
     if not isinstance(source, (str, os.PathLike)):
         return as_samples(source, "The array"), None
     if source == "digits":
-        return _digits(), "digits"
+        return as_samples(digits().data, "The data set 'digits'"), "digits"
+    path = path_of(source)
+    with reading_from(path):
+        file = find_idx(path, "train", "images-idx3-ubyte") if path.is_dir() else path
+    with reading_from(file):
+        return as_samples(_read_file(file), f"'{file}'"), str(source)
+
+
+def path_of(source: str | os.PathLike[str]) -> Path:
+    """The path that `source` spells."""
     if not os.fspath(source):
         raise DomainError("The data source is an empty text.", "A variable was empty.", "Give a path, or 'digits'.")
-    path = Path(source)
-    try:
-        path = _training_images(path) if path.is_dir() else path
-        return as_samples(_read_file(path), f"'{path}'"), str(source)
-    except FileNotFoundError as error:
-        raise DomainError(
-            f"There is no file or folder '{path}' (seen from '{Path.cwd()}').",
-            "A typing error, or the path is relative to another folder.",
-            "Give an existing path, or 'digits' for the built-in images.",
-        ) from error
-    except OSError as error:
-        raise DomainError(
-            f"'{path}' cannot be read ({type(error).__name__}: {error}).",
-            "Missing permission, or a disk that is not reachable.",
-            "Give a file that this user may read.",
-        ) from error
+    return Path(source)
 
 
-def _digits() -> Samples:
+def digits() -> Any:
+    """Scikit-learn's digits, with the attributes ``data`` and ``target``."""
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise MissingExtraError.of("scikit-learn", "data", "The data set 'digits'") from error
-    return as_samples(load_digits().data, "The data set 'digits'")
-
-
-def _training_images(folder: Path) -> Path:
-    for name in _TRAINING_IMAGES:
-        if (folder / name).is_file():
-            return folder / name
-    there = sorted(entry.name for entry in folder.iterdir())
-    listed = ", ".join(there[:_LISTED]) + (", ..." if len(there) > _LISTED else "")
-    raise DomainError(
-        f"The folder '{folder}' holds no training images; its {len(there)} entries: {listed or 'none'}.",
-        "The idx files lie in a folder further down, or have other names.",
-        f"Give the folder that holds {_TRAINING_IMAGES[0]} (or its .gz), or the path of the file itself.",
-    )
+    return load_digits()
 
 
 def _read_file(path: Path) -> Samples:

@@ -1,7 +1,9 @@
 """What gpdeep knows about torch modules; the only home of torch.
 
 `architecture_of` reads a module into a `gpdeep.architecture.Architecture`, `weight_report` says from which
-law its weights seem to come, `load_factory` gets the module from the user's own file.
+law its weights seem to come, `load_factory` gets the module from the user's own file. `CReLU`, `CST`, `ReLUTau` and
+`SoftThreshold` are sparsifying activations, `module_of` makes the module of any activation; `initialize` draws the
+weights of a network from a sparse design, `init_layer_` those of a layer, `scale_inputs` gives inputs their length.
 """
 
 from ..errors import MissingExtraError
@@ -14,7 +16,29 @@ except ModuleNotFoundError as _error:
     raise MissingExtraError.of("torch", "torch", "gpdeep.nn") from _error
 
 from .architecture_of import architecture_of
+from .clipped import CST, CReLU, ReLUTau, SoftThreshold
 from .factory import load_factory
+from .initialisers import init_layer_
+from .initialize import initialize
+from .module_of import module_of
+from .probe import probe
+from .probe_report import ProbeReport
+from .scale_inputs import scale_inputs
 from .weights import LayerWeights, weight_report
 
-__all__ = ["LayerWeights", "architecture_of", "load_factory", "weight_report"]
+__all__ = [
+    "CST",
+    "CReLU",
+    "LayerWeights",
+    "ProbeReport",
+    "ReLUTau",
+    "SoftThreshold",
+    "architecture_of",
+    "init_layer_",
+    "initialize",
+    "load_factory",
+    "module_of",
+    "probe",
+    "scale_inputs",
+    "weight_report",
+]

@@ -7,8 +7,6 @@ nothing else; what is not a dense layer, an activation of the catalogue or an id
 
 from __future__ import annotations
 
-import copy
-import operator
 import re
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -16,22 +14,19 @@ from typing import Any, NoReturn
 import torch
 from torch import fx, nn
 from torch.nn import functional as F
-from torch.nn.parameter import is_lazy
 
-from ..activations import Activation, TwoSlope
+from ..activations import Activation
 from ..errors import DomainError
-from .phi import PLAIN_FUNCTIONS, PLAIN_METHODS, leaky, named, phi_of_module
+from .layers import address, is_weight_layer
+from .phi import phi_of_call, phi_of_module, same_function
+from .tracing import argument, is_batch_size, is_sizes, label_of, live_nodes, target_name, trace, uncompiled
 from .weights import entries, require_module
 
 _CAUSE = "architecture_of reads chains of torch.nn.Linear with one activation of the catalogue between them."
 _CHANGE = "Take it out, or describe the network as text, such as '784,128x50,10'."
 
-# Functions with parameters, and identities.
+# Functions that are identities.
 _FUNCTIONS = {
-    F.gelu: "gelu",
-    F.elu: "elu",
-    F.leaky_relu: "leaky_relu",
-    F.leaky_relu_: "leaky_relu",
     F.dropout: "dropout",
     torch.flatten: "flatten",
     torch.reshape: "reshape",
@@ -82,19 +77,19 @@ class _Reader:
             _refuse(label, f"it follows another activation, {self.last}", "Keep one of the two.")
         if self.phi is None:
             self.phi, self.phi_label = phi, label
-        if phi != self.phi and not _alike(phi, self.phi):
+        if not same_function(phi, self.phi):
             why = f"it is {phi.name} where {self.phi_label} is {self.phi.name}: two different activations"
             _refuse(label, why, "Use one activation throughout.")
         self.last, self.ends_with_phi = label, True
 
     def add_linear(self, label: str, name: str, linear: nn.Linear) -> None:
         """Take a linear layer, or refuse it."""
-        address = _address(linear)
-        if address in self.owners:
-            owner = self.owners[address]
+        place = address(linear)
+        if place in self.owners:
+            owner = self.owners[place]
             what = "it is used more than once" if owner == label else f"its weights are those of {owner}"
             _refuse(label, f"{what}; layers that share weights are dependent", "Use each layer once.")
-        self.owners[address] = label
+        self.owners[place] = label
         if self.linears and not self.ends_with_phi:
             why = f"it follows {self.last} without an activation: two linear layers in a row"
             _refuse(label, why, "Put the activation between them, or merge them into one.")
@@ -123,13 +118,6 @@ class _Reader:
         return Chain(tuple(self.linears), self.phi)
 
 
-class _Tracer(fx.Tracer):  # type: ignore[misc]
-    """A tracer that keeps linear layers whole, also those of the user's own classes with torch's forward."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return super().is_leaf_module(m, module_qualified_name) or _is_linear(m)
-
-
 def read_chain(module: nn.Module) -> Chain:
     """The chain that `module` computes.
 
@@ -139,16 +127,13 @@ def read_chain(module: nn.Module) -> Chain:
         The module is no such chain; the message names the operation.
     """
     require_module(module)
-    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
-    if _Tracer().is_leaf_module(module, ""):
-        module = nn.Sequential(module)
+    module, graph = trace(uncompiled(module))
     reader = _Reader()
-    graph = _trace(module)
-    live = _live(graph)
+    live = live_nodes(graph)
     current: fx.Node | None = None
     for node in graph.nodes:
-        label = _label(node, module)
-        if _is_sizes(node) or _is_batch_size(node) or (node.op == "placeholder" and node not in live):
+        label = label_of(node, module)
+        if is_sizes(node) or is_batch_size(node) or (node.op == "placeholder" and node not in live):
             continue
         if node not in live:
             _refuse(label, "its result is not used (a change in place is not read)", "Use the result.")
@@ -161,7 +146,7 @@ def read_chain(module: nn.Module) -> Chain:
                 _refuse(label, "the network returns more or other than the result of its last layer")
         else:
             what = _read(node, label, module)
-            sources = [n for n in node.all_input_nodes if not (_is_sizes(n) or _is_batch_size(n))]
+            sources = [n for n in node.all_input_nodes if not (is_sizes(n) or is_batch_size(n))]
             if sources != [current]:
                 names = ", ".join(f"'{n.name}'" for n in sources) or "nothing"
                 _refuse(label, f"it takes {names} and not the result before it, '{current}': a branch")
@@ -175,29 +160,6 @@ def read_chain(module: nn.Module) -> Chain:
     return reader.chain()
 
 
-def _trace(module: nn.Module) -> fx.Graph:
-    """The graph of `module`, which stays as it is, like the global random state."""
-    try:
-        # The copy takes the attributes that tracing, or the module's own forward, may set on it.
-        with torch.random.fork_rng(devices=[]):
-            return _Tracer().trace(copy.copy(module))
-    except Exception as error:
-        raise DomainError(
-            f"{type(module).__name__} cannot be traced by torch.fx ({type(error).__name__}: {error}).",
-            "Its forward takes decisions that depend on the input's numbers or shape, or is compiled.",
-            "Write forward without such branches, or describe the network as text, such as '784,128x50,10'.",
-        ) from error
-
-
-def _live(graph: fx.Graph) -> set[fx.Node]:
-    """The nodes that the output depends on."""
-    live: set[fx.Node] = set()
-    for node in reversed(graph.nodes):
-        if node.op == "output" or any(user in live for user in node.users):
-            live.add(node)
-    return live
-
-
 def _read(node: fx.Node, label: str, module: nn.Module) -> nn.Linear | Activation | int | None:
     """The linear layer or activation at `node`; the width of a view; None for an identity."""
     if node.op == "call_module":
@@ -205,29 +167,23 @@ def _read(node: fx.Node, label: str, module: nn.Module) -> nn.Linear | Activatio
     if node.op == "get_attr":
         _refuse(label, "forward uses this tensor directly, outside of a torch.nn.Linear")
     known: dict[Any, str] = _METHODS if node.op == "call_method" else _FUNCTIONS
-    plain: dict[Any, str] = PLAIN_METHODS if node.op == "call_method" else PLAIN_FUNCTIONS
-    if node.target in plain:
-        return named(plain[node.target])
+    phi = phi_of_call(node)
+    if phi is not None:
+        return phi
     kind = known.get(node.target)
-    if kind == "leaky_relu":
-        return _leaky("leaky_relu", _argument(node, 1, "negative_slope", 0.01), label)
-    if kind == "gelu":
-        return named("gelu" if _argument(node, 1, "approximate", "none") == "none" else "gelu_tanh")
-    if kind == "elu":
-        return named(f"elu:{float(_argument(node, 1, 'alpha', 1.0))!r}")
     if kind == "dropout":
-        if _argument(node, 1, "p", 0.5) != 0 and _argument(node, 2, "training", True) is not False:
+        if argument(node, 1, "p", 0.5) != 0 and argument(node, 2, "training", True) is not False:
             _refuse(label, "dropout is active", "Pass training=self.training and call module.eval() before.")
         return None
     if kind == "flatten":
-        if (_argument(node, 1, "start_dim", 0), _argument(node, 2, "end_dim", -1)) != (1, -1):
+        if (argument(node, 1, "start_dim", 0), argument(node, 2, "end_dim", -1)) != (1, -1):
             _refuse(label, "it does not flatten to (batch, features)", "Use flatten(x, 1).")
         return None
     if kind == "reshape":
         return _read_view(node, label)
-    if re.fullmatch(r"i?(add|sub)_?", _target(node)) and len(node.all_input_nodes) > 1:
+    if re.fullmatch(r"i?(add|sub)_?", target_name(node)) and len(node.all_input_nodes) > 1:
         _refuse(label, "a residual addition: two branches are added; only chains are read")
-    _refuse(label, _why(_target(node)))
+    _refuse(label, _why(target_name(node)))
 
 
 def _read_module(module: nn.Module, label: str, name: str) -> nn.Linear | Activation | None:
@@ -238,13 +194,10 @@ def _read_module(module: nn.Module, label: str, name: str) -> nn.Linear | Activa
     if phi is not None:
         return phi
     if type(module) is nn.LeakyReLU:
-        return _leaky("leaky_relu", module.negative_slope, label)
+        _refuse(label, f"its slope is {module.negative_slope}, not a finite number")
     if type(module) is nn.PReLU:
         slopes = entries(name, "weight", module)
-        if slopes.min() != slopes.max():
-            span = f"from {slopes.min():g} to {slopes.max():g}"
-            _refuse(label, f"its {slopes.size} channels have different slopes, {span}")
-        return _leaky("prelu", float(slopes[0]), label)
+        _refuse(label, f"its {slopes.size} channels have different slopes, from {slopes.min():g} to {slopes.max():g}")
     if type(module) is nn.Identity:
         return None
     if type(module) is nn.Dropout:
@@ -271,75 +224,13 @@ def _read_view(node: fx.Node, label: str) -> int | None:
         shape = tuple(shape[0])
     if len(shape) == 2:
         batch, features = shape
-        if isinstance(features, int) and (_is_batch_size(batch) or (batch == -1 and features > 0)):
+        if isinstance(features, int) and (is_batch_size(batch) or (batch == -1 and features > 0)):
             return features if features > 0 else None
     _refuse(label, f"it reshapes to {shape}, not to (batch, features)", "Use flatten(x, 1).")
 
 
-def _leaky(kind: str, slope: Any, label: str) -> Activation:
-    """The activation x for x > 0, slope·x for x < 0, if the slope is a number."""
-    if not isinstance(slope, (int, float)) or not abs(slope) < float("inf"):
-        _refuse(label, f"its slope is {slope}, not a finite number")
-    return leaky(kind, slope)
-
-
-def _alike(one: Activation, other: Activation) -> bool:
-    """Whether two activations are one function under two names, such as leaky_relu:0.25 and prelu."""
-    both = (one, other)
-    slopes = {(phi.negative, phi.positive) for phi in both if isinstance(phi, TwoSlope)}
-    return len(slopes) == 1 and all(isinstance(phi, TwoSlope) for phi in both)
-
-
 def _is_linear(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear) and type(module).forward is nn.Linear.forward
-
-
-def _address(linear: nn.Linear) -> int:
-    """Where the weights of a layer lie, which is one place for all views of one tensor; else who they are."""
-    weight = linear._parameters.get("weight")
-    if weight is None:  # computed from other tensors
-        return id(linear)
-    return id(weight) if is_lazy(weight) else int(weight.data_ptr()) or id(weight)
-
-
-def _argument(node: fx.Node, position: int, name: str, default: Any) -> Any:
-    """An argument of a call, given by position or by name."""
-    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
-
-
-def _is_sizes(node: Any) -> bool:
-    """Whether a node is ``x.shape`` or ``x.size()``."""
-    if not isinstance(node, fx.Node):
-        return False
-    if node.op == "call_method" and node.target == "size":
-        return len(node.args) == 1 and not node.kwargs
-    return node.op == "call_function" and node.target is getattr and node.args[1] == "shape"
-
-
-def _is_batch_size(node: Any) -> bool:
-    """Whether a node is ``x.shape[0]``, ``x.size()[0]`` or ``x.size(0)``."""
-    if not isinstance(node, fx.Node):
-        return False
-    if node.op == "call_method" and node.target == "size":
-        return bool(_argument(node, 1, "dim", None) == 0)
-    return node.target is operator.getitem and _is_sizes(node.args[0]) and node.args[1] == 0
-
-
-def _label(node: fx.Node, module: nn.Module) -> str:
-    """How messages call the operation at `node`."""
-    if node.op == "call_module":
-        return f"module '{node.target}' ({type(module.get_submodule(str(node.target))).__name__})"
-    if node.op == "call_function":
-        return f"function '{_target(node)}' (node '{node.name}')"
-    if node.op == "call_method":
-        return f"method '.{node.target}()' (node '{node.name}')"
-    kind = {"get_attr": "tensor", "placeholder": "input"}.get(node.op, node.op)
-    return f"{kind} '{node.target}'"
-
-
-def _target(node: fx.Node) -> str:
-    """The name of the function or method that a node calls."""
-    return str(getattr(node.target, "__name__", node.target))
+    return isinstance(module, nn.Linear) and is_weight_layer(module)
 
 
 def _why(kind: str) -> str:

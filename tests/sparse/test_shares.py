@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpdeep import DomainError, Mixture, PiecewiseLinear, activation, from_callable
@@ -24,6 +24,7 @@ def test_shares_of_a_clipped_soft_threshold(tau, q):
 
 
 @given(st.floats(-2, 3), st.floats(0.1, 5), st.floats(0.01, 100))
+@settings(deadline=None)
 def test_shares_add_up_to_one(tau, m, q):
     if 0 < abs(tau) < 1e-6:
         tau = 0.0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpdeep import DomainError, InfeasibleError, PiecewiseLinear
@@ -12,6 +12,7 @@ from gpdeep.sparse import escape_probability, instability, sample_variances
 
 
 @given(st.floats(0.05, 3.0), st.floats(0.01, 50.0), st.sampled_from([relu_tau, soft_threshold]))
+@settings(deadline=None)
 def test_slope_is_chi_1_and_curvature_positive_everywhere(tau, q, make):
     layer = variance_map(make(tau), sigma_w=1.7)
     np.testing.assert_allclose(layer.slope(q), layer.chi_1(q), rtol=4e-16, atol=0)  # one expectation, and its rounding
