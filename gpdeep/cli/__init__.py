@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DomainError, GpdeepError, ValidityWarning
 from .about import cite, schema, version
+from .clip import clip
 from .depth import depth
 from .eoc import eoc
 from .maps import maps
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("depth")(depth)
 app.command("maps")(maps)
 app.command("eoc")(eoc)
+app.command("clip")(clip)
 app.command("cite")(cite)
 app.command("schema")(schema)
 

@@ -70,10 +70,26 @@ BIBTEX = {
   note    = {arXiv:2105.07741},
   year    = {2022}
 }""",
+    "price2024deep": """@inproceedings{price2024deep,
+  title     = {Deep Neural Network Initialization with Sparsity Inducing Activations},
+  author    = {Price, Ilan and Daultry Ball, Nicholas and Lam, Samuel C. H. and Jones, Adam C. and Tanner, Jared},
+  booktitle = {International Conference on Learning Representations},
+  note      = {arXiv:2402.16184},
+  year      = {2024}
+}""",
+    "fang2008novel": """@article{fang2008novel,
+  title   = {A Novel Pricing Method for European Options Based on Fourier-Cosine Series Expansions},
+  author  = {Fang, Fang and Oosterlee, Cornelis W.},
+  journal = {SIAM Journal on Scientific Computing},
+  volume  = {31},
+  pages   = {826--848},
+  year    = {2008}
+}""",
 }
 
 REFERENCES = {
     "depth": ("jakub2023depth", "jakub2023network", "hanin2018products", "li2023differential", "cho2009kernel"),
     "maps": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "murray2022activation", "cho2009kernel"),
+    "clip": ("price2024deep", "poole2016exponential", "schoenholz2017deep", "murray2022activation", "fang2008novel"),
     "eoc": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "hayou2019impact", "murray2022activation"),
 }

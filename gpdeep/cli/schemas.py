@@ -38,6 +38,14 @@ def _answer(command: str, **fields: Any) -> dict[str, Any]:
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _NOT_NEGATIVE = {"type": "number", "minimum": 0}
 
+_FIXED_POINTS = {
+    "type": "array",
+    "items": _object(
+        {"q": _NOT_NEGATIVE, "slope": {"type": "number"}, "chi_1": _NOT_NEGATIVE, "stable": {"type": "boolean"}},
+        basin={"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+    ),
+}
+
 SCHEMAS: dict[str, dict[str, Any]] = {
     "depth": _answer(
         "depth",
@@ -79,18 +87,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "maps": _answer(
         "maps",
         q_star=_NUMBER,
-        fixed_points={
-            "type": "array",
-            "items": _object(
-                {
-                    "q": _NOT_NEGATIVE,
-                    "slope": {"type": "number"},
-                    "chi_1": _NOT_NEGATIVE,
-                    "stable": {"type": "boolean"},
-                },
-                basin={"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
-            ),
-        },
+        fixed_points=_FIXED_POINTS,
         chi_1={"type": "number"},
         c_star=_NUMBER,
         one_minus_c_star=_NUMBER,
@@ -100,6 +97,27 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         phase={"enum": ["ordered", "chaotic", "edge"]},
         trainable_depth=_NUMBER,
         marginal={"type": "boolean"},
+    ),
+    "clip": _answer(
+        "clip",
+        tau=_NUMBER,
+        m=_POSITIVE,
+        sigma_w=_POSITIVE,
+        sigma_b=_NOT_NEGATIVE,
+        q_star=_POSITIVE,
+        chi_1={"type": "number"},
+        slope={"type": "number"},
+        curvature={"type": "number"},
+        sparsity=_NOT_NEGATIVE,
+        linear=_NOT_NEGATIVE,
+        clipped=_NOT_NEGATIVE,
+        fixed_points=_FIXED_POINTS,
+        basin={"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+        escape_threshold=_POSITIVE,
+        escape_probability=_NUMBER,
+        escape_error=_NUMBER,
+        fold_slope=_NUMBER,
+        input_second_moment=_POSITIVE,
     ),
     "eoc": _answer(
         "eoc",

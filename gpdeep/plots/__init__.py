@@ -8,6 +8,7 @@ when the first picture is drawn.
 
 from __future__ import annotations
 
+from .clip import plot_clip_levels, plot_clipped_variance, plot_escape
 from .depth import plot_depth
 from .figure import BLUE, FORMATS, GREEN, GREY, VERMILLION, picture_file, save_figure, side_by_side
 from .finite_laws import plot_angle_law, plot_lengths
@@ -22,9 +23,12 @@ __all__ = [
     "VERMILLION",
     "picture_file",
     "plot_angle_law",
+    "plot_clip_levels",
+    "plot_clipped_variance",
     "plot_correlation_map",
     "plot_depth",
     "plot_depth_scales",
+    "plot_escape",
     "plot_lengths",
     "plot_phase_diagram",
     "plot_variance_map",

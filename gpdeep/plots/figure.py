@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, VERMILLION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
+PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 FORMATS = (".png", ".pdf", ".svg")
 """What `save_figure` writes."""
 
@@ -27,6 +28,7 @@ CERTAIN = 0.999
 """Survival above it goes without saying."""
 
 _MOST_SEARCHED = 10_000
+_UNDER_THE_LABEL = 4.6  # letters of the legend: what numbers and label of the axis take, however tall the picture is
 
 
 def save_figure(ax: Axes, path: str | os.PathLike[str]) -> Path:
@@ -80,10 +82,9 @@ def picture_file(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def side_by_side() -> tuple[Any, Any]:
-    """Two axes of a new figure, for two pictures that belong together; `save_figure` of either writes both."""
-    left, right = figure((10.0, 5.6)).subplots(1, 2)
-    return left, right
+def side_by_side(count: int = 2) -> tuple[Any, ...]:
+    """Axes of a new figure, for pictures that belong together; `save_figure` of any writes all."""
+    return tuple(figure((5.0 * count, 5.6)).subplots(1, count))
 
 
 def figure(size: tuple[float, float]) -> Any:
@@ -138,8 +139,8 @@ def layer_axis(ax: Any, layer: Any) -> None:
     ax.set_xlim(layer[0] - margin, layer[-1] + margin)
 
 
-def finish(ax: Any, notes: list[str], entries: int = 0, *, below: bool = False) -> None:
-    """The legend, with the notes beneath its entries: in the picture, or below it.
+def finish(ax: Any, notes: list[str], entries: int = 0, *, below: bool = False, columns: int = 1) -> None:
+    """The legend, with the notes beneath its entries: in the picture, or below it in so many columns.
 
     `entries` says how much there is to look through for a place.
     """
@@ -148,7 +149,8 @@ def finish(ax: Any, notes: list[str], entries: int = 0, *, below: bool = False) 
     handles, _ = ax.get_legend_handles_labels()
     handles += [Line2D([], [], linestyle="none", label=note) for note in notes]
     if below:
-        ax.legend(handles=handles, fontsize="small", frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+        beneath = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": _UNDER_THE_LABEL}
+        ax.legend(handles=handles, fontsize="small", frameon=False, ncols=columns, **beneath)
         ax.spines[["top", "right"]].set_visible(False)
         return
     place = "best" if entries <= _MOST_SEARCHED else "upper right"  # looking through more takes seconds, and warns

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..result import FloatArray
 from .figure import BLUE, GREEN, GREY, VERMILLION, axes, finish
+from .fixed_points import basin, dot, full
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..meanfield.curves import MapCurves
-    from ..meanfield.fixed_point import FixedPoint
 
 _TINTS = (BLUE, GREEN)
 
@@ -53,9 +53,9 @@ def plot_variance_map(curves: MapCurves, ax: Axes | None = None) -> Axes:
     ax.set_ylim(low if curves.logarithmic else 0.0, max(high, min(float(np.max(v)), 2 * high)))
     shown = [point for point in scales.fixed_points if point.q <= high]
     for index, point in enumerate(point for point in shown if point.stable):
-        _basin(ax, point, low, high, _TINTS[index % len(_TINTS)])
+        basin(ax, point, low, high, _TINTS[index % len(_TINTS)])
     for point in shown:
-        _dot(ax, point, max(point.q, low))
+        dot(ax, point, max(point.q, low))
     notes = ["every $q$ is a fixed point"] if scales.marginal else []
     if math.isinf(scales.q_star):
         notes.append("$q_0$ grows without bound")
@@ -97,7 +97,7 @@ def plot_correlation_map(curves: MapCurves, ax: Axes | None = None) -> Axes:
     if len(curves.theta_path) > 1:
         path = np.cos(curves.theta_path)
         _staircase(ax, path, f"{len(path) - 1} layers from $c_0 = {_rounded(path[0])}$", floor=bottom)
-        ax.plot([scales.c_star], [scales.c_star], **_full(VERMILLION), label=_limit(scales.one_minus_c_star))
+        ax.plot([scales.c_star], [scales.c_star], **full(VERMILLION), label=_limit(scales.one_minus_c_star))
         depth = f"{scales.xi_c:.4g}" if math.isfinite(scales.xi_c) else r"\infty"
         notes.append(rf"$\chi_1 = {scales.chi_1:.4g}$, $\xi_c = {depth}$ layers")
     else:
@@ -117,25 +117,6 @@ def _staircase(ax: Any, path: FloatArray, label: str, floor: float) -> None:
     """The way (x₀, x₁), (x₁, x₁), (x₁, x₂), ... from the axis on."""
     corners = np.repeat(path, 2)
     ax.plot(corners[:-1], np.concatenate([[floor], corners[2:]]), color=VERMILLION, linewidth=0.9, label=label)
-
-
-def _basin(ax: Any, point: FixedPoint, low: float, high: float, colour: str) -> None:
-    """The interval of variances that converge to `point`."""
-    start, end = point.basin
-    until = r"\infty" if math.isinf(end) else f"{end:.4g}"
-    label = f"basin of $q^* = {point.q:.4g}$: ({start:.4g}, ${until}$)"
-    ax.axvspan(max(start, low), min(end, high), color=colour, alpha=0.08, linewidth=0, label=label)
-
-
-def _dot(ax: Any, point: FixedPoint, at: float) -> None:
-    """A full dot for a stable fixed point, a ring for any other."""
-    label = rf"$q^* = {point.q:.5g}$, $V' = {point.slope:.4g}$, $\chi_1 = {point.chi_1:.4g}$"
-    style = _full(VERMILLION) if point.stable else _full(VERMILLION) | {"markerfacecolor": "white"}
-    ax.plot([at], [at], **style, label=label + ("" if point.stable else " (not stable)"))
-
-
-def _full(colour: str) -> dict[str, Any]:
-    return {"linestyle": "none", "marker": "o", "color": colour, "clip_on": False, "zorder": 3}
 
 
 def _limit(one_minus_c: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DomainError
-from ..finite.checks import check_integer
+from ..finite.checks import check_integer, check_widths
 from ..meanfield.fixed_point import FixedPoint
 from ..result import FloatArray, IntArray, Result, render_table
 from .clipping import clip_curvature, clip_slope
@@ -21,6 +21,8 @@ from .families import ThresholdFamily, edge_layer, family
 from .thresholds import threshold
 
 _POINTS = 241
+_WIDTHS = np.unique(np.geomspace(30, 3000, 25).round().astype(np.int64)).tolist()
+_SPREAD = 30.0  # fixed points further apart than this take logarithmic axes
 _LEVELS = (0.02, 4.0)  # in units of √q*
 
 
@@ -124,7 +126,8 @@ def variance_curves(design: Design) -> VarianceCurves:
     Returns
     -------
     VarianceCurves
-        From 0 to beyond the last fixed point, or three times q*.
+        From 0 to beyond the last fixed point, or to three times q*; from q*/4 on, evenly spaced in the logarithm, where
+        that is far away.
 
     Examples
     --------
@@ -134,7 +137,10 @@ def variance_curves(design: Design) -> VarianceCurves:
     (True, False)
     """
     top = max(3 * design.q_star, 1.3 * max(point.q for point in design.fixed_points))
-    q = np.linspace(top / 1000, top, _POINTS)
+    if top > _SPREAD * design.q_star:
+        q = np.geomspace(design.q_star / 4, top, _POINTS)
+    else:
+        q = np.linspace(top / 1000, top, _POINTS)
     members = family(design.options["family"], design.tau) if design.tau is not None else None
     name, unclipped = "", np.full(_POINTS, np.nan)
     if isinstance(members, ThresholdFamily):
@@ -219,7 +225,7 @@ def escape_curve(design: Design, depth: int, widths: Sequence[int] | None = None
     True
     """
     layers = check_integer("depth", depth, 1, 10**5)
-    chosen = np.unique(np.geomspace(30, 3000, 25).round().astype(np.int64)) if widths is None else np.asarray(widths)
+    chosen = check_widths(_WIDTHS if widths is None else widths)
     found = [
         escape_probability(
             design.phi,

@@ -17,6 +17,7 @@ COMMANDS = {
     "depth": ["784,128x50,10"],
     "maps": ["tanh", "--sigma-w", "1.5", "--sigma-b", "0.2"],
     "eoc": ["tanh", "--sigma-b", "0.2"],
+    "clip": ["crelu", "--sparsity", "0.85", "--slope", "0.7", "--width", "100", "--depth", "10"],
 }
 
 # The keys that others call by, written down once more by hand.
@@ -40,6 +41,12 @@ KEYS = {
         "": {"schema_version", "command", "inputs", "status", "sigma_w", "sigma_b", "q_star", "chi_1", "slope"}
         | {"curvature", "other_solutions"},
         "inputs": {"activation", "q", "sigma_b", "alpha", "beta", "layer_norm"},
+        "status": {"code", "messages"},
+    },
+    "clip": {
+        "": {"schema_version", "command", "inputs", "status", "tau", "m", "sigma_w", "sigma_b", "q_star", "chi_1"}
+        | {"slope", "curvature", "sparsity", "fixed_points", "basin", "escape_probability", "input_second_moment"},
+        "inputs": {"family", "sparsity", "tau", "slope", "m", "width", "depth", "q", "p_fail", "law"},
         "status": {"code", "messages"},
     },
 }
@@ -199,6 +206,25 @@ def test_torch_module_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (1, ["depth", "784,?x70,10"]),
         (2, ["depth", "784,8,10", "--plot", "no/such/folder/x.png"]),
         (1, ["depth", "784,4,10", "--samples", "900000000"]),
+        (2, ["clip"]),
+        (2, ["clip", "nope", "--sparsity", "0.8", "--slope", "0.5"]),
+        (2, ["clip", "crelu:1,1", "--slope", "0.5"]),
+        (2, ["clip", "relu_tau", "--sparsity", "0.8", "--slope", "0.5"]),
+        (2, ["clip", "crelu", "--slope", "0.5"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8"]),
+        (2, ["clip", "crelu", "--sparsity", "85", "--slope", "0.5"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--slope", "nan"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--tau", "1", "--slope", "0.5"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--slope", "0.5", "--m", "1"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--slope", "0.5", "--width", "100"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--width", "0", "--depth", "100"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--slope", "0.5", "--q", "0"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--slope", "0.5", "--p-fail", "2"]),
+        (2, ["clip", "crelu", "--sparsity", "0.8", "--slope", "0.5", "--plot", "x.xyz"]),
+        (1, ["clip", "crelu", "--sparsity", "0.8", "--slope", "1"]),
+        (1, ["clip", "crelu", "--sparsity", "1", "--slope", "0.5"]),
+        (1, ["clip", "crelu", "--sparsity", "0", "--slope", "0.5"]),
+        (1, ["clip", "crelu", "--tau", "-0.5", "--m", "2"]),
         (2, ["maps"]),
         (2, ["maps", "nope", "--sigma-w", "1"]),
         (2, ["maps", "crelu:1", "--sigma-w", "1"]),

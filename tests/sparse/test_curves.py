@@ -19,6 +19,13 @@ def test_unclipped_map_touches_the_diagonal_and_the_clipped_one_crosses_it(tmp_p
     assert "V unclipped" in str(curves)
 
 
+def test_far_fixed_points_take_logarithmic_spacing():
+    curves = variance_curves(design("cst", 0.99, slope=0.99))
+    assert curves.q[0] == pytest.approx(0.25, rel=1e-12)
+    assert curves.q[-1] > 266  # the second stable one
+    np.testing.assert_allclose(np.diff(np.log(curves.q)), np.log(curves.q[1] / curves.q[0]), rtol=1e-9, atol=0)
+
+
 def test_own_family_has_no_unclipped_relative():
     curves = variance_curves(design(lambda m: crelu(1.0, m), slope=0.5))
     assert np.isnan(curves.unclipped).all()
@@ -53,5 +60,7 @@ def test_bad_arguments_are_refused():
         clip_curves("crelu", [0.8, 1.0])
     with pytest.raises(DomainError):
         escape_curve(design("crelu", 0.85, slope=0.8), 30, [0])
+    with pytest.raises(DomainError):
+        escape_curve(design("crelu", 0.85, slope=0.8), 30, [])
     with pytest.raises(DomainError):
         escape_curve(design("crelu", 0.85, slope=0.8), 0)
