@@ -117,6 +117,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         escape_probability=_NUMBER,
         escape_error=_NUMBER,
         fold_slope=_NUMBER,
+        log_gradient_std=_NUMBER,
         input_second_moment=_POSITIVE,
     ),
     "eoc": _answer(

@@ -40,7 +40,7 @@ def check_real(name: str, value: Any, low: float, high: float) -> float:
     """`value` as a float strictly between `low` and `high`."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if isinstance(value, (bool, str)) or not low < number < high:
         raise DomainError(

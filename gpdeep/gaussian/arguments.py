@@ -117,13 +117,15 @@ def real(name: str, value: Any, low: float, high: float, meaning: str) -> float:
     """`value` as a float with low < value < high; `meaning` says what it is."""
     try:
         number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not low < number < high:
+        bounded = math.isfinite(low) or math.isfinite(high)
+        limits = f"strictly between {low:g} and {high:g}" if bounded else "that is finite"
         raise DomainError(
-            f"{name} = {value!r} is not a number between {low:g} and {high:g}.",
+            f"{name} = {value!r:.200} is not a number {limits}.",
             f"{name} is {meaning}; NaN, text, None, a list or a number out of range was given.",
-            f"Give {name} as a number strictly between {low:g} and {high:g}.",
+            f"Give {name} as a number {limits}.",
         )
     return number
 

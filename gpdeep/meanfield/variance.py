@@ -200,6 +200,6 @@ def variance_map(
 
 def _number(value: Any) -> float:
     try:
-        return math.nan if isinstance(value, (bool, str)) else float(value)
-    except (TypeError, ValueError):
+        return math.nan if isinstance(value, (bool, np.bool_, str)) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return math.nan

@@ -27,14 +27,15 @@ from ..meanfield.fixed_point import FixedPoint, FixedPoints, points_of
 from ..meanfield.variance import VarianceMap
 from ..result import Status, StatusCode
 from .design_result import Design
-from .escape import escape_probability
-from .families import Family, edge_layer, family
+from .escape import check_law, escape_probability
+from .families import Family, ThresholdFamily, edge_layer, family
 from .fold_point import fold
 from .safe_slope import check_shape, largest_slope_of
 from .thresholds import FARTHEST, threshold
 from .unit_shares import shares
 
 _SAME = 1e-6
+_STEEPEST = 1 - 1e-7  # beyond, the unstable fixed point cannot be told from q*
 
 Kind = str | Callable[[float], PiecewiseLinear]
 
@@ -110,6 +111,7 @@ def design(
     at = variance("q", q)
     tolerance = real("p_fail", p_fail, 0.0, 1.0, "the probability of escape that is tolerated")
     shape = check_shape(width, depth)
+    check_law(law)
     members = _family(kind, sparsity, tau, at)
     if slope is not None and m is not None:
         raise DomainError(
@@ -128,7 +130,8 @@ def design(
     if m is not None:
         levels = [real("m", m, 0.0, math.inf, "a clip level on the axis of the activations")]
     else:
-        levels = members.levels(float(slope), at)  # type: ignore[arg-type]
+        slope = real("slope", slope, -math.inf, math.inf, "the slope V'(q*)")
+        levels = members.levels(slope, at)
     layer = _feasible(members, levels[0], at, slope)
     return _answer(members, layer, levels, at, shape, tolerance, law, sparsity, slope)
 
@@ -136,41 +139,57 @@ def design(
 def _family(kind: Kind, sparsity: float | None, tau: float | None, q: float) -> Family:
     """The family meant, with its threshold."""
     if not isinstance(kind, str) or kind == "hard_tanh":
-        if tau is not None or sparsity not in (None, 0, 0.0):
+        if tau is not None or not (sparsity is None or (np.ndim(sparsity) == 0 and sparsity == 0)):
             raise DomainError(
                 f"{kind!r} was given with sparsity = {sparsity!r} and tau = {tau!r}.",
                 "The hard tanh, and a function of m, have the threshold they have.",
                 "Leave both out, or use crelu or cst.",
             )
         return family("cst", 0.0) if isinstance(kind, str) else family(kind)
+    family(kind)  # an unknown name is refused as such
     if (sparsity is None) == (tau is None):
         raise DomainError(
             f"sparsity = {sparsity!r} and tau = {tau!r}.",
             "The threshold follows from exactly one of them.",
             f"Give one, as in design({kind!r}, sparsity=0.85, slope=0.7).",
         )
-    if tau is not None:
-        return family(kind, tau)
-    family(kind)  # an unknown name is refused as such
-    return family(kind, threshold(kind, sparsity) * math.sqrt(q))  # type: ignore[arg-type]
+    if sparsity is not None:
+        return family(kind, threshold(kind, sparsity) * math.sqrt(q))
+    found = family(kind, 0.0 if tau is None else tau)
+    if not abs(found.tau or 0.0) < FARTHEST * math.sqrt(q):
+        raise InfeasibleError(
+            f"tau = {tau:g} is {abs(found.tau or 0.0) / math.sqrt(q):.3g} standard deviations at q* = {q:g}.",
+            "So far out hardly a unit responds, or hardly one does not.",
+            f"Use a threshold below {FARTHEST * math.sqrt(q):.3g}, or a larger q.",
+        )
+    return found
 
 
 def _feasible(members: Family, m: float, q: float, slope: float | None) -> VarianceMap:
     """The layer at the clip level m, or what stands in its way."""
     phi = members.make(m)
     try:
+        steep = members.slope(m, q)
+        if isinstance(members, ThresholdFamily) and steep > _STEEPEST:
+            raise InfeasibleError(
+                f"{phi.name} has V'(q*) = 1 - {1 - steep:.2g} at q* = {q:g}.",
+                "The clip is so far out that hardly a unit reaches it: the variance is as unstable as without.",
+                f"Use a clip level below {members.levels(_STEEPEST, q)[0]:.4g}, or a smaller slope.",
+            )
         return edge_layer(phi, q)
     except InfeasibleError as error:
         most = members.largest_feasible(q)
         if most in (0.0, math.inf) or m <= most:
             raise
         asked = f"slope {slope:g} takes m = {m:.6g}" if slope is not None else f"m = {m:.6g}"
+        steepest = members.slope(most, q)
+        slopes = f"a slope up to {steepest:.3g}, " if steepest > 0 else ""
         raise InfeasibleError(
             f"{error.found} ({asked}.)",
             "σ_b² ≥ 0 binds: a variance cannot be negative. For τ < 0 the clip level is limited: here m ≤ "
-            f"{most:.6g}, where V'(q*) = {members.slope(most, q):.4g}.",
-            f"Choose m up to {most:.4g}, a slope up to {members.slope(most, q):.3g}, or a threshold of 0 or more "
-            "(sparsity of at least 0.5 for crelu), where σ_b² ≥ 0 never binds.",
+            f"{most:.6g}, where V'(q*) = {steepest:.4g}.",
+            f"Choose m up to {most:.4g}, {slopes}or a threshold of 0 or more (sparsity of at least 0.5 for crelu), "
+            "where σ_b² ≥ 0 never binds.",
         ) from error
 
 
@@ -189,8 +208,10 @@ def _answer(
     phi = layer.phi
     assert isinstance(phi, PiecewiseLinear)
     points = _with_q_star(points_of(layer), layer, q)
-    above = [point for point in points if point.q > (1 + _SAME) * q]
-    unstable = above[0].q if above else None
+    stays = next((point for point in points if point.q == q), None)
+    above = [point for point in points if point.q > q]
+    basin = stays.basin if stays else (q, q)
+    unstable = basin[1] if q < basin[1] < math.inf else None
     moments, here = phi.moments(q), shares(phi, q)
     escape = None
     if shape is not None:
@@ -235,7 +256,7 @@ def _answer(
         linear=float(here.linear),
         clipped=float(here.clipped),
         fixed_points=points,
-        basin=(0.0, unstable or math.inf),
+        basin=basin,
         fold_slope=_fold_slope(members, q),
         other_levels=tuple(levels[1:]),
         input_second_moment=float(moments.second),
@@ -244,7 +265,7 @@ def _answer(
         escape_error=None if escape is None else escape.error,
         escape=escape,
     )
-    return found.with_status(_status(found, above, p_fail))
+    return replace(found, status=_status(found, above, p_fail))
 
 
 def _fold_slope(members: Family, q: float) -> float:
@@ -255,18 +276,28 @@ def _fold_slope(members: Family, q: float) -> float:
 
 def _with_q_star(found: FixedPoints, layer: VarianceMap, q: float) -> tuple[FixedPoint, ...]:
     """The fixed points, with q* itself in place of the root that the search found."""
+    nearest = min((abs(point.q - q), k) for k, point in enumerate(found.points))[1] if found.points else -1
     return tuple(
-        replace(point, q=q, slope=float(layer.slope(q)), chi_1=float(layer.chi_1(q)))
-        if abs(point.q - q) < _SAME * q
+        replace(point, q=q, slope=float(layer.slope(q)), chi_1=float(layer.chi_1(q)), basin=_moved(point, q))
+        if k == nearest and abs(point.q - q) < _SAME * q
         else point
-        for point in found.points
+        for k, point in enumerate(found.points)
     )
+
+
+def _moved(point: FixedPoint, q: float) -> tuple[float, float]:
+    """The basin, with q* itself where the root is one of its ends."""
+    low, high = (q if end == point.q else end for end in point.basin)
+    return low, high
 
 
 def _status(found: Design, above: list[FixedPoint], p_fail: float) -> Status:
     status = Status()
+    if found.basin[0] == found.basin[1]:
+        text = f"q* itself is not stable: V'(q*) = {found.slope:.6g}"
+        status &= Status(StatusCode.OUTSIDE_VALIDITY, (f"{text}. The variance leaves it at every width.",))
     second = next((point for point in above if point.stable), None)
-    if above:
+    if above and not above[0].stable:
         text = f"V has an unstable fixed point at q = {above[0].q:.6g}"
         text += f" and a second stable one at {second.q:.6g}, where χ₁ = {second.chi_1:.4g}" if second else ""
         text += f": the slope {found.slope:.4g} is beyond the fold"

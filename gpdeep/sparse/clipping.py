@@ -128,7 +128,8 @@ def clip_curvature(h: float, mu: float) -> float:
     Returns
     -------
     float
-        Absolute error below 1e-15 (1 + h⁴)/μ: terms of order μ cancel for small μ, leaving -μh(3 - h²)/4.
+        Absolute error below 1e-14 (1 + h⁴)(1 + 1/μ) for |h| ≤ 10: terms of order 1/μ cancel for small μ, leaving
+        -μh(3 - h²)/4.
 
     Examples
     --------

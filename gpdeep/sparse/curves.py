@@ -5,12 +5,14 @@ Results that `gpdeep.plots` draws and nothing that is not in `design`, `clipping
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError
+from ..errors import DomainError, InfeasibleError
 from ..finite.checks import check_integer, check_widths
 from ..meanfield.fixed_point import FixedPoint
 from ..result import FloatArray, IntArray, Result, render_table
@@ -33,10 +35,10 @@ class VarianceCurves(Result):
     Attributes
     ----------
     activation, unclipped_activation : str
-        Names; the second is empty for a family of one's own.
+        Names; the second is empty for a family of one's own, and where there is no edge of chaos without the clip.
     q, clipped, unclipped : ndarray, shape (M,)
         Variances, V(q) of the design, and V(q) of the same activation without the clip on its own edge of chaos at
-        the same q* (NaN for a family of one's own).
+        the same q* (NaN where there is none).
     fixed_points : tuple of FixedPoint
         Of the design.
     q_star : float
@@ -136,7 +138,8 @@ def variance_curves(design: Design) -> VarianceCurves:
     >>> bool((curves.unclipped >= curves.q * (1 - 1e-12)).all()), bool((curves.clipped >= curves.q).all())
     (True, False)
     """
-    top = max(3 * design.q_star, 1.3 * max(point.q for point in design.fixed_points))
+    _require(design)
+    top = max([3 * design.q_star, *(1.3 * point.q for point in design.fixed_points)])
     if top > _SPREAD * design.q_star:
         q = np.geomspace(design.q_star / 4, top, _POINTS)
     else:
@@ -144,8 +147,9 @@ def variance_curves(design: Design) -> VarianceCurves:
     members = family(design.options["family"], design.tau) if design.tau is not None else None
     name, unclipped = "", np.full(_POINTS, np.nan)
     if isinstance(members, ThresholdFamily):
-        bare = edge_layer(members.unclipped, design.q_star)
-        name, unclipped = members.unclipped.name, np.asarray(bare(q))
+        with contextlib.suppress(InfeasibleError):  # for τ < 0 there is no edge of chaos without the clip
+            bare = edge_layer(members.unclipped, design.q_star)
+            name, unclipped = members.unclipped.name, np.asarray(bare(q))
     return VarianceCurves(
         activation=design.activation,
         unclipped_activation=name,
@@ -183,14 +187,15 @@ def clip_curves(kind: str, sparsity: float | Sequence[float]) -> ClipCurves:
     ((2, 241), True)
     """
     family(kind)
-    each = np.atleast_1d(np.asarray(sparsity, dtype=np.float64))
-    if each.ndim != 1 or not each.size:
-        raise DomainError(f"sparsity = {sparsity!r}.", "There is none, or a table.", "Give one or several numbers.")
+    single = np.ndim(sparsity) == 0 or isinstance(sparsity, (str, bytes))
+    each: list[Any] = [sparsity] if single else list(sparsity)  # type: ignore[arg-type]
+    h = [threshold(kind, s) for s in each]
+    if not h:
+        raise DomainError("There is no sparsity.", "The list is empty.", "Give one or several numbers.")
     m = np.geomspace(*_LEVELS, _POINTS)
-    h = [threshold(kind, s) for s in each.tolist()]
     return ClipCurves(
         kind=kind,
-        sparsity=each,
+        sparsity=np.array(each, dtype=np.float64),
         m=m,
         slope=np.array([[clip_slope(x, mu) for mu in m.tolist()] for x in h]),
         curvature=np.array([[clip_curvature(x, mu) for mu in m.tolist()] for x in h]),
@@ -224,6 +229,7 @@ def escape_curve(design: Design, depth: int, widths: Sequence[int] | None = None
     >>> bool((np.diff(curve.probability) < 0).all())
     True
     """
+    _require(design)
     layers = check_integer("depth", depth, 1, 10**5)
     chosen = check_widths(_WIDTHS if widths is None else widths)
     found = [
@@ -248,3 +254,10 @@ def escape_curve(design: Design, depth: int, widths: Sequence[int] | None = None
         probability=np.array([one.probability[-1] for one in found]),
         error=np.array([one.error for one in found]),
     )
+
+
+def _require(design: Design) -> None:
+    if not isinstance(design, Design):
+        raise DomainError(
+            f"The design is {design!r:.200}.", "It is something else.", "Give what gpdeep.sparse.design returns."
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ..activations import PiecewiseLinear
 from ..meanfield.fixed_point import FixedPoint, FixedPoints
 from ..meanfield.variance import VarianceMap
-from ..result import SCHEMA_VERSION, Result, Status
+from ..result import SCHEMA_VERSION, Result
 from .escape import EscapeProbability
 from .fluctuations import gradient_spread, stationary_fluctuation
 
@@ -98,7 +97,7 @@ class Design(Result):
     @property
     def unstable_q(self) -> float | None:
         """q_u: the wall of the basin above q*, if there is one."""
-        return None if math.isinf(self.basin[1]) else self.basin[1]
+        return self.basin[1] if self.q_star < self.basin[1] < math.inf else None
 
     def margin(self, width: int) -> float:
         """How many standard deviations of the stationary fluctuation at width n lie between q* and the threshold."""
@@ -108,15 +107,13 @@ class Design(Result):
         """Standard deviation of the log squared gradient over L layers of width n, to leading order."""
         return gradient_spread(self.phi, self.q_star, width, depth)
 
-    def with_status(self, status: Status) -> Design:
-        """The same design with this status."""
-        return dataclasses.replace(self, status=status)
-
     def to_dict(self) -> dict[str, Any]:
         """The object that ``gpdeep clip --json`` prints."""
         plain = super().to_dict()
         for name in ("phi", "escape"):
             plain.pop(name)
+        n, depth = self.options["width"], self.options["depth"]
+        plain["log_gradient_std"] = None if n is None else self.gradient_spread(n, depth)
         return {"schema_version": SCHEMA_VERSION, "command": "clip", "inputs": plain.pop("options"), **plain}
 
     def __str__(self) -> str:

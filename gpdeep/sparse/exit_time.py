@@ -65,13 +65,18 @@ def mean_exit_time(x: ArrayLike, end: float = math.inf) -> FloatArray:
     4.179623 0.0
     """
     start, last = _real("x", x), _real("end", end)
+    if last.ndim:
+        raise DomainError(f"end = {end!r} has {last.size} entries.", "There is one end.", "Call once for each.")
     flat = start.reshape(-1)
     times = np.array([_time(v) for v in flat.tolist()]) - _time(float(last))
     return np.where(flat < last, times, 0.0).reshape(start.shape)[()]
 
 
 def _real(name: str, value: ArrayLike) -> FloatArray:
-    given = np.asarray(value)
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        given = np.empty(0, dtype=object)
     if given.dtype.kind not in "iuf" or np.isnan(given).any():
         raise DomainError(
             f"{name} = {value!r}.", "It is a real number; NaN, text or a complex number was given.", "Give a float."

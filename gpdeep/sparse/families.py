@@ -59,9 +59,10 @@ class Family:
     tau: float | None = None
 
     def slope(self, m: float, q: float) -> float:
-        """V'(q*) on the edge of chaos at q* = `q`, whether or not the bias it needs exists."""
+        """V'(q*) on the edge of chaos at q* = `q`, whether or not the bias it needs exists; NaN if no unit responds."""
         moments = self.make(m).moments(q)
-        return float(moments.d_second / moments.slope_second)
+        responds = moments.slope_second > 0
+        return float(moments.d_second / moments.slope_second) if responds else math.nan
 
     def levels(self, slope: float, q: float) -> list[float]:
         """All clip levels between 0.001 and 30 √q* with V'(q*) = `slope`, ascending.
@@ -78,6 +79,7 @@ class Family:
             points = np.atleast_1d(np.asarray(m, dtype=np.float64))
             around = [self.slope(x * math.exp(d), q) for x in points.tolist() for d in (-step, 0.0, step)]
             value = np.array(around).reshape(-1, 3)
+            value = np.where(np.isnan(value), 1.0, value)  # where no unit responds there is no level
             excess, rate = value[:, 1] - slope, (value[:, 2] - value[:, 0]) / (2 * step)
             return (excess, rate) if np.ndim(m) else (excess[0], rate[0])
 
@@ -146,14 +148,32 @@ def family(kind: str | Callable[[float], PiecewiseLinear], tau: float = 0.0) -> 
                 f"Use {' or '.join(KINDS)} (hard_tanh is cst at sparsity 0), or a function m -> PiecewiseLinear.",
             )
         return ThresholdFamily(kind, _maker(kind, tau), tau)
-    probe = kind(1.0) if callable(kind) else None
-    if not isinstance(probe, PiecewiseLinear):
+    name = str(getattr(kind, "__name__", "family")).replace("<lambda>", "own family")
+    own = Family(name, _checked(kind))
+    own.make(1.0)
+    return own
+
+
+def _checked(make: Any) -> Callable[[float], PiecewiseLinear]:
+    """A function of m of the user's, whose results are looked at."""
+
+    def checked(m: float) -> PiecewiseLinear:
+        problem: Exception | None = None
+        found = None
+        try:
+            found = make(m)
+        except Exception as error:
+            problem = error
+        if isinstance(found, PiecewiseLinear):
+            return found
         raise DomainError(
-            f"The family is {kind!r}, which gives {probe!r} for m = 1.",
-            "A family is a name, or a function of the clip level m that makes a PiecewiseLinear.",
+            f"The family is {make!r:.200}, which for m = {m:g} "
+            + (f"raises {type(problem).__name__}: {problem}." if problem else f"gives {found!r:.200}."),
+            "A family is a name, or a function that makes a PiecewiseLinear of every clip level m > 0.",
             "Write for instance lambda m: PiecewiseLinear('mine', t=(0.5, 0.5 + m), c=(1.0, -1.0)).",
-        )
-    return Family(getattr(kind, "__name__", "family").replace("<lambda>", "own family"), kind)
+        ) from problem
+
+    return checked
 
 
 def _maker(kind: str, tau: float) -> Callable[[float], PiecewiseLinear]:
@@ -191,7 +211,7 @@ def edge_layer(phi: PiecewiseLinear, q: float) -> VarianceMap:
     InfeasibleError
         σ_b² would be negative, or no unit responds.
     """
-    slope_second, bias_var = float(phi.moments(q).slope_second), bias_variance(phi, q)
+    slope_second = float(phi.moments(q).slope_second)
     if not slope_second >= 1e-8:
         raise InfeasibleError(
             f"{phi.name} has E φ'² = {slope_second:.3g} at q* = {q:g}: σ_w would be "
@@ -199,6 +219,7 @@ def edge_layer(phi: PiecewiseLinear, q: float) -> VarianceMap:
             "Hardly a unit responds: the sparsity is too near 1, or the clip level too near 0.",
             "Choose a lower sparsity or a larger slope.",
         )
+    bias_var = bias_variance(phi, q)
     if bias_var < 0:
         raise InfeasibleError(
             f"{phi.name} has no edge of chaos at q* = {q:g}: σ_b² would be {bias_var:.6g}.",

@@ -31,6 +31,8 @@ from ..gaussian.arguments import variance
 from ..meanfield.variance import VarianceMap
 from .unit_shares import piece_probabilities
 
+_FIXED = 1e-6
+
 
 def stationary_fluctuation(layer: VarianceMap, q: float, width: int) -> tuple[float, float]:
     r"""Shift of the mean and standard deviation of the variance about its stable fixed point, at width n.
@@ -39,7 +41,7 @@ def stationary_fluctuation(layer: VarianceMap, q: float, width: int) -> tuple[fl
     ----------
     layer : VarianceMap
     q : float
-        A fixed point q* of the layer with 0 ≤ V'(q*) < 1.
+        A fixed point q* of the layer with |V'(q*)| < 1.
     width : int
         n.
 
@@ -51,7 +53,7 @@ def stationary_fluctuation(layer: VarianceMap, q: float, width: int) -> tuple[fl
     Raises
     ------
     DomainError
-        V'(q*) is not in [0, 1), or an argument is out of range.
+        The layer is not dense, q no stable fixed point of it, or an argument out of range.
 
     Examples
     --------
@@ -60,12 +62,18 @@ def stationary_fluctuation(layer: VarianceMap, q: float, width: int) -> tuple[fl
     >>> print(f"{stationary_fluctuation(one.layer, 1.0, 300)[1]:.4f}")
     0.0778
     """
+    if not isinstance(layer, VarianceMap) or layer.layer_norm or (layer.alpha, layer.beta) != (0.0, 1.0):
+        raise DomainError(
+            f"The layer is {layer!r:.200}.",
+            "A dense layer is needed; a design, a residual layer or one with layer normalisation was given.",
+            "Give design.layer, or variance_map(phi, sigma_w=..., sigma_b=...).",
+        )
     n, at = check_width(width), variance("q", q)
     slope, noise = float(layer.slope(at)), float(layer.noise(at))
-    if not 0 <= slope < 1:
+    if not abs(float(layer(at)) - at) <= _FIXED * at or not abs(slope) < 1 - _FIXED:
         raise DomainError(
-            f"V'({at:g}) = {slope:g}.",
-            "Fluctuations are stationary about a fixed point with slope below 1 alone.",
+            f"V({at:g}) = {float(layer(at)):g} and V' = {slope:g} there.",
+            "Fluctuations are stationary about a fixed point V(q*) = q* with |V'| below 1 alone.",
             "Give a stable fixed point, such as the q* of a design.",
         )
     var = noise**2 / (n * (1 - slope**2))
@@ -143,4 +151,8 @@ def gradient_spread(phi: PiecewiseLinear, q: float, width: int, depth: int) -> f
     probability = piece_probabilities(phi, np.asarray(variance("q", q)))
     slopes = phi.pieces.slopes
     second, fourth = float(probability @ slopes**2), float(probability @ slopes**4)
+    if not second > 1e-100:
+        raise DomainError(
+            f"{phi.name} has E φ'² = {second:.3g} at q = {q:g}.", "No unit responds.", "Use a larger variance."
+        )
     return math.sqrt(layers * (3 * fourth / second**2 - 1) / n)

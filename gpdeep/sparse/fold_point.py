@@ -45,7 +45,7 @@ class Fold:
         Where V touches the diagonal; NaN for h ≤ 0.
     flat_slope : float
         The V'(q*) at which V''(q*) = 0: V is concave at q* below it, convex above; NaN for h ≤ 0 (always concave) and
-        h ≥ √3 (always convex).
+        h ≥ √3 (always convex) or within 0.001 of that.
     """
 
     h: float
@@ -55,7 +55,6 @@ class Fold:
     flat_slope: float
 
 
-@lru_cache(maxsize=256)
 def fold(h: float) -> Fold:
     r"""The fold of the variance map for the threshold h = τ/√q*, η_fold(h).
 
@@ -85,7 +84,11 @@ def fold(h: float) -> Fold:
     >>> print(f"{found.slope:.4f} {found.m:.3f} {found.q:.3f} {found.flat_slope:.4f}")
     0.8760 1.516 2.048 0.4931
     """
-    h = real("h", h, -FARTHEST, FARTHEST, "a threshold in units of √q*")
+    return _fold(real("h", h, -FARTHEST, FARTHEST, "a threshold in units of √q*"))
+
+
+@lru_cache(maxsize=256)
+def _fold(h: float) -> Fold:
     if h <= 0:
         return Fold(h, 1.0, math.inf, math.nan, math.nan)
     flat = _flat_slope(h)
@@ -107,8 +110,8 @@ def _steepest(h: float, mu: float) -> tuple[float, float]:
 
 
 def _flat_slope(h: float) -> float:
-    """V'(q*) where V''(q*) = 0."""
-    if h * h >= 3:
+    """V'(q*) where V''(q*) = 0; NaN where that is nowhere, or nearer to m = 0 than can be told."""
+    if clip_curvature(h, _SMALL) >= 0:
         return math.nan
     root = bracketed_root(lambda x: clip_curvature(h, math.exp(x)), math.log(_SMALL), math.log(_MOST))
     return clip_slope(h, math.exp(root))

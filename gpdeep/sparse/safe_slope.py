@@ -2,9 +2,9 @@
 
     largest η in {0.05, 0.10, ..., 0.95}:   P(variance escapes within L layers at width n) < p_fail,   η < η_fold
 
-The probability rises with the slope and falls with the width, so both are found by bisection, some six evaluations of
-`escape_probability`. Without the bound by the fold the table of a purely statistical criterion comes out: for wide
-networks slopes just beyond the fold, whose second stable variance noise hardly reaches, but training does.
+The probability rises with the slope and, beyond a few units, falls with the width; so both are found by bisection, some
+six evaluations of `escape_probability`. Without the bound by the fold wide networks are given slopes just beyond it,
+whose second stable variance noise hardly reaches, but training does.
 """
 
 from __future__ import annotations

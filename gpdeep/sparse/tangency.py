@@ -46,6 +46,8 @@ class Instability(Result):
     ----------
     options : dict
         The activation and q*.
+    phi : PiecewiseLinear
+        The activation φ.
     sigma_w, sigma_b : float
         Standard deviations on the edge of chaos at q*.
     q_star : float
@@ -62,9 +64,12 @@ class Instability(Result):
         c: one layer's fluctuation of the variance is c/√n at width n.
     sparsity, linear : float
         Fractions of exact zeros and of units that pass a gradient, at q*.
+    input_second_moment : float
+        The E x² of inputs that puts the first layer at q*.
     """
 
     options: dict[str, Any]
+    phi: PiecewiseLinear
     sigma_w: float
     sigma_b: float
     q_star: float
@@ -76,6 +81,7 @@ class Instability(Result):
     noise: float
     sparsity: float
     linear: float
+    input_second_moment: float
 
     def layers_to_escape(self, excess: float) -> float:
         """About how many layers an excess q - q* = `excess` > 0 takes to grow without bound, at infinite width."""
@@ -98,7 +104,8 @@ class Instability(Result):
         a = self.curvature / 2
         unit = (a * n / self.noise**2) ** (1 / 3)
         start = self.q_star if q is None else variance("q", q)
-        end = real("threshold", threshold, 0.0, math.inf, "a variance") if threshold != math.inf else math.inf
+        unbounded = isinstance(threshold, float) and math.isinf(threshold)
+        end = math.inf if unbounded else real("threshold", threshold, 0.0, math.inf, "a variance")
         layers = (n / (a * self.noise) ** 2) ** (1 / 3)
         return float(layers * mean_exit_time((start - self.q_star) * unit, (end - self.q_star) * unit))
 
@@ -181,17 +188,19 @@ def instability(
     return Instability(
         status=Status(messages=(f"V''(q*) = {curvature:.6g} > 0: variances above q* escape at every width",)),
         options={"activation": phi.name, "q": at},
+        phi=phi,
         sigma_w=layer.sigma_w,
         sigma_b=layer.sigma_b,
         q_star=at,
         slope=float(layer.slope(at)),
         chi_1=float(layer.chi_1(at)),
-        slope_excess=float(np.max(np.abs(layer.slope(around) - chi) / chi)),
+        slope_excess=float(np.max(np.abs(layer.slope(around) - chi)[chi > 0] / chi[chi > 0])),
         curvature=curvature,
         growth=layer.sigma_w**2 * (phi.slopes[0] ** 2 + phi.slopes[-1] ** 2) / 2,
         noise=float(layer.noise(at)),
         sparsity=float(here.zero),
         linear=float(here.linear),
+        input_second_moment=float(phi.moments(at).second),
     )
 
 

@@ -46,7 +46,7 @@ def threshold(kind: str, sparsity: float) -> float:
     >>> print(f"{threshold('crelu', 0.85):.6f} {threshold('cst', 0.85):.6f} {threshold('cst', 0.0):.1f}")
     1.036433 1.439531 0.0
     """
-    if kind not in SIDES:
+    if not isinstance(kind, str) or kind not in SIDES:
         raise DomainError(
             f"There is no thresholded activation '{kind}'.",
             "The name is misspelt, or it has no threshold.",
@@ -81,6 +81,6 @@ def threshold(kind: str, sparsity: float) -> float:
             f"sparsity = {s!r} needs the threshold h = {h:.3g} standard deviations.",
             "So near to its end hardly a unit responds (weights would be hundreds of times larger than usual), or "
             "hardly one does not.",
-            "Choose a sparsity from 0.0001 to 0.9999.",
+            "Choose a sparsity further away from 0 and 1.",
         )
     return h

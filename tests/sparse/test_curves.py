@@ -32,6 +32,11 @@ def test_own_family_has_no_unclipped_relative():
     assert curves.unclipped_activation == ""
 
 
+def test_negative_threshold_has_none_either():
+    curves = variance_curves(design("crelu", tau=-0.1, slope=0.3))
+    assert np.isnan(curves.unclipped).all()
+
+
 def test_slopes_and_curvatures_against_the_level(tmp_path):
     curves = clip_curves("cst", [0.0, 0.85])
     level = clip_level(threshold("cst", 0.85), 0.7)
@@ -55,7 +60,11 @@ def test_bad_arguments_are_refused():
     with pytest.raises(DomainError):
         clip_curves("crelu", [])
     with pytest.raises(DomainError):
+        clip_curves("crelu", "0.7")
+    with pytest.raises(DomainError):
         clip_curves("tanh", 0.8)
+    with pytest.raises(DomainError):
+        variance_curves(3)
     with pytest.raises(InfeasibleError):
         clip_curves("crelu", [0.8, 1.0])
     with pytest.raises(DomainError):

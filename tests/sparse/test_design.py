@@ -85,10 +85,10 @@ def test_hard_tanh_is_the_thresholdless_case():
 
 def test_naive_bias_loses_those_digits():
     # negative control: q* - σ_w² E φ² at the same level
-    steep = design("hard_tanh", slope=1 - 1e-9)
+    steep = design("hard_tanh", slope=1 - 1e-7)
     moments = steep.phi.moments(1.0)
     naive = 1.0 - float(moments.second / moments.slope_second)
-    assert abs(naive / bias_variance(steep.phi, 1.0) - 1) > 1e-9
+    assert abs(naive / bias_variance(steep.phi, 1.0) - 1) > 1e-10
 
 
 class TestInfeasible:
@@ -138,6 +138,14 @@ class TestInfeasible:
         (("crelu", 0.9), {"slope": 0.5, "depth": 100}),
         (("crelu", 0.9), {"width": 0, "depth": 100}),
         (("crelu", 0.9), {"slope": math.nan}),
+        (("crelu", 0.9), {"slope": "0.7"}),
+        (("crelu", 0.9), {"slope": [0.7]}),
+        (("crelu", 0.9), {"slope": 1j}),
+        (("crelu", 0.9), {"slope": 10**400}),
+        (("crelu", 0.9), {"slope": 0.7, "law": "bogus"}),
+        (("crelu", 0.9), {"width": 100, "depth": 10, "law": ["exact"]}),
+        (("crelu:1,1",), {"slope": 0.7}),
+        (("hard_tanh",), {"sparsity": np.zeros(2), "slope": 0.7}),
         (("crelu", math.nan), {"slope": 0.5}),
         (("crelu", 90), {"slope": 0.5}),
         (("crelu", -0.1), {"slope": 0.5}),
@@ -206,6 +214,66 @@ def test_family_of_ones_own_is_searched():
         np.testing.assert_allclose(design(leaky, m=level, q=2.0).slope, 0.9, rtol=1e-8, atol=0)
     with pytest.raises(InfeasibleError, match="slope goes from"):
         design(leaky, slope=0.1, q=2.0)  # its slopes start at 1 and dip to 0.18
+
+
+def test_unstable_start_of_ones_own_is_said():
+    def convex(m: float) -> PiecewiseLinear:
+        return PiecewiseLinear("convex", b=0.5, t=(m,), c=(1.0,))
+
+    one = design(convex, m=1.0)
+    assert one.slope > 1
+    assert one.status.code is StatusCode.OUTSIDE_VALIDITY
+    assert "not stable" in one.status.messages[0]
+    assert one.basin == (1.0, 1.0)
+    assert one.unstable_q is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("hard_tanh", {"m": 10.0}),
+        ("hard_tanh", {"m": 1e7}),
+        ("hard_tanh", {"slope": 1 - 1e-12}),
+        ("crelu", {"tau": 1.0, "m": 10.0}),
+        ("crelu", {"tau": 1.0, "slope": 1 - 1e-9}),
+    ],
+)
+def test_clip_out_of_reach_is_no_design(kind, options):
+    with pytest.raises(InfeasibleError, match="as unstable as without"):
+        design(kind, **options)
+
+
+def test_far_threshold_is_no_design():
+    with pytest.raises(InfeasibleError, match="standard deviations"):
+        design("crelu", tau=5.0, slope=0.5)
+    assert design("crelu", tau=5.0, slope=0.5, q=16.0).tau == 5.0
+
+
+def broken(m: float) -> PiecewiseLinear:
+    if m > 2:
+        raise RuntimeError("no")
+    return crelu(1.0, m)
+
+
+FAILING = {
+    "no argument": lambda: 1,
+    "nothing beyond 2": lambda m: None if m > 2 else crelu(1.0, m),
+    "raises": broken,
+    "text": lambda m: crelu(1.0, "m"),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_families_that_fail_say_so(case):
+    with pytest.raises(DomainError, match="for m ="):
+        design(FAILING[case], slope=0.5)
+
+
+def test_family_without_response_somewhere_is_searched_where_it_responds():
+    one = design(lambda m: PiecewiseLinear("far", t=(1 / m, 1 / m + 0.5), c=(1.0, -1.0)), m=2.0)
+    assert 0 < one.slope < 1
+    with pytest.raises(InfeasibleError):
+        design(lambda m: PiecewiseLinear("farther", t=(1e3, 1e3 + m), c=(1.0, -1.0)), slope=0.5)
 
 
 def test_level_given_tells_the_slope():

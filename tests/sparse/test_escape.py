@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from stored import REFERENCE
 
-from gpdeep import DomainError, load
+from gpdeep import DomainError, Mixture, activation, load
 from gpdeep.sparse import design, escape_probability, instability, sample_variances
 
 
@@ -129,7 +129,7 @@ def test_estimated_error_bounds_the_true_one(kind):
     for nodes in (16, 24, 36, 50, 80):
         law = escape_probability(**options, width=300, depth=100, nodes=nodes)
         assert abs(law.probability[-1] - fine) <= law.error
-    assert law.error < 1e-8
+    assert law.error < 1e-6
 
 
 def test_four_hundred_nodes_give_what_few_do():
@@ -174,6 +174,56 @@ def test_no_bias_and_vanishing_variances():
     assert law.q_mean[3] < law.q_mean[2] < law.q_mean[1] < 0.2
 
 
+def test_thresholds_below_what_a_silent_layer_has():
+    # every K' is at least σ_b², so a lower threshold is passed with certainty in the second layer
+    options = layer_of("crelu", 0.85, 0.7)
+    floor = options["sigma_b"] ** 2
+    for q, threshold in ((0.1, 0.2), (0.29, 0.3), (0.1, floor)):
+        law = escape_probability(**options, width=50, depth=4, q=q, threshold=threshold)
+        assert law.probability.tolist() == [0.0, 1.0, 1.0, 1.0]
+    # the default threshold is that of the fixed point which a low start converges to
+    law = escape_probability(**options, width=50, depth=4, q=0.1)
+    assert law.options["threshold"] == pytest.approx(2.0, rel=1e-12)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("phi", "options"),
+    [
+        ("sin", {"sigma_w": 10.0, "sigma_b": 0.1, "width": 30, "depth": 2, "q": 50.0, "threshold": 60.0}),
+        ("tanh", {"sigma_w": 30.0, "sigma_b": 0.1, "width": 100, "depth": 3, "q": 800.0, "threshold": 830.0}),
+        ("crelu:1,1", {"sigma_w": 2.7, "sigma_b": 0.01, "width": 20, "depth": 5, "threshold": 1.4}),
+    ],
+)
+def test_variances_far_from_one(phi, options):
+    law = escape_probability(phi, **options)
+    ceiling = options["threshold"]
+    paths = sample_variances(
+        phi, **{k: v for k, v in options.items() if k != "threshold"}, ceiling=ceiling, n_samples=20_000, rng=5
+    )
+    p, fraction = float(law.probability[-1]), (paths.max(axis=1) > ceiling).mean()
+    assert abs(fraction - p) < 3.6 * math.sqrt(max(p * (1 - p), 1e-4) / 20_000) + law.error
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("width", "depth"), [(1, 2), (1, 10), (2, 10), (4, 10), (8, 2)])
+def test_error_covers_the_steps_of_single_units(width, depth):
+    options = layer_of("crelu", 0.85, 0.7)
+    law = escape_probability(**options, width=width, depth=depth)
+    paths = sample_variances(**options, width=width, depth=depth, ceiling=2.0, n_samples=40_000, rng=3)
+    p, fraction = float(law.probability[-1]), (paths.max(axis=1) > 2.0).mean()
+    assert law.error < 0.1
+    assert abs(fraction - p) < law.error + 3.7 * math.sqrt(p * (1 - p) / 40_000)
+
+
+def test_mixtures_and_heavy_tails_are_refused():
+    mixture = Mixture((activation("relu"), activation("identity")), (0.5, 0.5))
+    with pytest.raises(DomainError, match="mixture"):
+        escape_probability(mixture, sigma_w=1.1, sigma_b=0.2, width=40, depth=4)
+    with pytest.raises(DomainError, match="not resolved"):
+        escape_probability("exp", sigma_w=0.3, sigma_b=0.1, width=5, depth=3, threshold=2.0)
+
+
 def test_default_threshold_is_the_wall_of_the_basin():
     one = design("crelu", 0.9, slope=0.9)
     law = escape_probability(one.phi, sigma_w=one.sigma_w, sigma_b=one.sigma_b, width=300, depth=10)
@@ -200,6 +250,8 @@ def test_sparsity_of_the_design_scatters_as_said():
         {"width": [100, 0], "depth": None},
         {"width": [], "depth": None},
         {"width": "100"},
+        {"width": np.array(300), "depth": None},
+        {"law": ["exact"]},
         {"threshold": -1.0},
         {"threshold": math.nan},
         {"q": 0.0},

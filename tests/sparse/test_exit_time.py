@@ -93,7 +93,12 @@ def test_shapes_and_order():
     assert times[0, 0] > times[0, 1] > times[1, 0]
 
 
-@pytest.mark.parametrize("bad", [math.nan, "0", None, 1j])
+def test_one_end_at_a_time():
+    with pytest.raises(DomainError, match="one end"):
+        mean_exit_time(0.0, end=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("bad", [math.nan, "0", None, 1j, [[0.0], [1.0, 2.0]]])
 def test_what_is_no_number_is_refused(bad):
     with pytest.raises(DomainError):
         mean_exit_time(bad)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stored import REFERENCE
 
-from gpdeep import DomainError
+from gpdeep import DomainError, activation
 from gpdeep.sparse import (
     design,
     escape_probability,
@@ -75,9 +75,15 @@ def test_unstable_points_are_refused():
     from gpdeep.meanfield import variance_map
 
     layer = variance_map(found.options["activation"], sigma_w=found.sigma_w, sigma_b=found.sigma_b)
-    with pytest.raises(DomainError, match="slope below 1"):
+    with pytest.raises(DomainError, match="stable fixed point"):
         stationary_fluctuation(layer, 1.1, 300)
     with pytest.raises(DomainError):
         stationary_fluctuation(layer, 1.0, 0)
+    with pytest.raises(DomainError, match=r"design\.layer"):
+        stationary_fluctuation(design("crelu", 0.85, slope=0.5), 1.0, 300)
+    with pytest.raises(DomainError):
+        stationary_fluctuation(design("crelu", 0.85, slope=0.5).layer, 2.0, 300)
+    with pytest.raises(DomainError, match="No unit responds"):
+        gradient_spread(activation("crelu:100,1"), 1.0, 100, 10)
     with pytest.raises(DomainError):
         gradient_spread("tanh", 1.0, 300, 100)

@@ -50,6 +50,11 @@ def test_curvature_vanishes_at_the_flat_slope():
         np.testing.assert_allclose(layer.curvature(1.0), 0.0, rtol=0, atol=1e-13)
 
 
+def test_flat_slope_ends_near_the_root_of_three():
+    assert np.isnan(fold(1.7320508).flat_slope)
+    assert 0 < fold(1.72).flat_slope < 0.03
+
+
 def test_without_a_threshold_there_is_no_fold():
     assert fold(0.0).slope == fold(-0.5).slope == 1.0
     assert np.isinf(fold(0.0).m)
@@ -60,7 +65,7 @@ def test_fold_falls_with_the_threshold():
     assert (np.diff([fold(h).slope for h in (0.1, 0.5, 1.0, 2.0, 3.0, 4.0)]) < 0).all()
 
 
-@pytest.mark.parametrize("h", [5.0, np.nan, "1", None])
+@pytest.mark.parametrize("h", [5.0, np.nan, "1", None, [1.0, 2.0], np.ones(2), True])
 def test_thresholds_out_of_range_are_refused(h):
     with pytest.raises(DomainError):
         fold(h)

@@ -122,6 +122,15 @@ def test_incomplete_requests_are_refused(arguments):
         instability(*positional, **options)
 
 
+def test_far_thresholds_do_not_divide_by_nothing():
+    assert instability("st", 0.9999).slope_excess < 1e-14
+    assert instability("relu_tau", tau=5.0).slope_excess < 1e-14
+    with pytest.raises(InfeasibleError, match="Hardly a unit"):
+        instability("relu_tau", tau=40.0)
+    with pytest.raises(DomainError):
+        instability("st", 0.9).escape_time(300, threshold=np.array([2.0, 3.0]))
+
+
 def test_own_activation_with_zeros_at_its_kinks():
     asymmetric = PiecewiseLinear("asymmetric", 0.5, 0.5, (-1.0, 0.7), (-0.5, 2.0))
     found = instability(asymmetric, q=1.5)
