@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from .result import load
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _HOME = {
     "Architecture": "architecture",

@@ -43,6 +43,19 @@ def test_edge_of_chaos_is_what_its_command_prints(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == blocks("text")[2]
 
 
+def test_sparse_design_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    command = re.search(r"is what `gpdeep (clip [^`]*)` prints", README)
+    assert command
+    assert run(command[1].split()) == 0
+    assert capsys.readouterr().out == blocks("text")[3]
+
+
+def test_sparse_network_is_made_and_probed_as_written(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    exec(blocks("python")[1], {})
+    assert "30 activations crelu" in capsys.readouterr().out
+
+
 QUESTIONS = [line.split("#")[0].strip() for line in blocks("text")[1].strip().splitlines()]
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -35,12 +36,17 @@ class LabelledSplit:
 
     Parameters
     ----------
-    train_x, test_x : ndarray, shape (samples, features)
-        In float64.
-    train_y, test_y : ndarray of int64, shape (samples,)
-        Labels from 0 to `classes` - 1.
+    train_x, test_x : array_like, shape (samples, ...)
+        Real and finite, with as many features in both parts; held as float64, with trailing axes flattened.
+    train_y, test_y : array_like of integers, shape (samples,)
+        Labels from 0 to `classes` - 1; held as int64.
     classes : int
-        One more than the largest label.
+        More than the largest label.
+
+    Raises
+    ------
+    DomainError
+        They are not as said above, or a part is empty.
     """
 
     train_x: FloatArray
@@ -48,6 +54,34 @@ class LabelledSplit:
     test_x: FloatArray
     test_y: IntArray
     classes: int
+
+    def __post_init__(self) -> None:
+        try:
+            classes = operator.index(self.classes)
+        except TypeError as error:
+            raise DomainError(
+                f"classes is {self.classes!r:.80}.",
+                "It is a list of the classes, or a number that came out of a division.",
+                "Give the number of classes as an int, one more than the largest label.",
+            ) from error
+        for part in ("train", "test"):
+            x = as_samples(getattr(self, f"{part}_x"), f"{part}_x")
+            y = _as_labels(getattr(self, f"{part}_y"), f"{part}_y", len(x))
+            if y.max() >= classes:
+                raise DomainError(
+                    f"{part}_y holds the label {y.max()} where there are {classes} classes.",
+                    "Labels are counted from 1, or one class was forgotten.",
+                    "Count labels from 0, and give one more than the largest of both parts as classes.",
+                )
+            object.__setattr__(self, f"{part}_x", x.astype(np.float64, copy=False))
+            object.__setattr__(self, f"{part}_y", y.astype(np.int64, copy=False))
+        if self.train_x.shape[1] != self.test_x.shape[1]:
+            raise DomainError(
+                f"The training samples have {self.train_x.shape[1]} features and the test samples "
+                f"{self.test_x.shape[1]}.",
+                "The two parts come from different data sets, or in one of them axes are swapped.",
+                "Give both parts of one data set.",
+            )
 
     def prepared(self, mean_square: float = 1.0) -> LabelledSplit:
         r"""Both parts centred with the training mean, and scaled to |x|² = s · features: a sphere around it.
@@ -144,13 +178,6 @@ def load_labelled(source: str | os.PathLike[str]) -> LabelledSplit:
         folder.stat()
         train_x, train_y = _read_part(folder, "train")
         test_x, test_y = _read_part(folder, "t10k")
-    if train_x.shape[1] != test_x.shape[1]:
-        raise DomainError(
-            f"In '{folder}' the training samples have {train_x.shape[1]} features and the test samples "
-            f"{test_x.shape[1]}.",
-            "The files of two data sets lie in one folder.",
-            "Give a folder with the four files of one data set.",
-        )
     return _labelled(train_x, train_y, test_x, test_y)
 
 
@@ -162,40 +189,37 @@ def _split_digits() -> LabelledSplit:
 
 
 def _labelled(train_x: Samples, train_y: Samples, test_x: Samples, test_y: Samples) -> LabelledSplit:
-    return LabelledSplit(
-        train_x=np.array(train_x, np.float64),
-        train_y=np.array(train_y, np.int64),
-        test_x=np.array(test_x, np.float64),
-        test_y=np.array(test_y, np.int64),
-        classes=1 + int(max(train_y.max(), test_y.max())),
-    )
+    return LabelledSplit(train_x, train_y, test_x, test_y, classes=1 + int(max(train_y.max(), test_y.max())))
 
 
 def _read_part(folder: Path, part: Part) -> tuple[Samples, Samples]:
     """Images and labels of one part, as stored."""
     images = find_idx(folder, part, "images-idx3-ubyte")
     labels = find_idx(folder, part, "labels-idx1-ubyte")
-    x, y = as_samples(read_idx(images), f"'{images}'"), read_idx(labels)
+    x = as_samples(read_idx(images), f"'{images}'")
+    return x, _as_labels(read_idx(labels), f"'{labels}'", len(x))
+
+
+def _as_labels(array: Any, name: str, samples: int) -> Samples:
+    """`array`, which messages call `name`, as one whole number from 0 for each of the samples, in its own type."""
+    try:
+        y = np.asarray(array)
+    except (ValueError, TypeError, RuntimeError) as error:
+        _refuse_labels(name, f"cannot be made an array ({error})", "The rows have different lengths.")
     if y.ndim != 1:
-        _refuse_labels(labels, f"has {y.ndim} axes, of lengths {y.shape}", "They are images, or one-hot rows.")
+        _refuse_labels(name, f"has {y.ndim} axes, of lengths {y.shape}", "They are images, or one-hot rows.")
+    if len(y) != samples:
+        _refuse_labels(name, f"holds {len(y)} labels for {samples} samples", "It belongs to another part or data set.")
     if y.dtype.kind not in "ui":
-        _refuse_labels(labels, f"holds numbers of the type {y.dtype}", "They are targets of a regression.")
+        _refuse_labels(name, f"holds numbers of the type {y.dtype}", "They are targets of a regression, or names.")
     if y.min() < 0:
-        _refuse_labels(labels, f"holds the label {y.min()}", "Classes are numbered from -1, or a sample has none.")
-    if len(x) != len(y):
-        raise DomainError(
-            f"'{images}' holds {len(x)} images and '{labels}' {len(y)} labels.",
-            "One of the two belongs to another part or another data set.",
-            "Give a folder where each image has its label.",
-        )
-    return x, y
+        _refuse_labels(name, f"holds the label {y.min()}", "Classes are numbered from -1, or a sample has none.")
+    return y
 
 
-def _refuse_labels(path: Path, found: str, cause: str) -> NoReturn:
+def _refuse_labels(name: str, found: str, cause: str) -> NoReturn:
     raise DomainError(
-        f"The label file '{path}' {found}.",
-        cause,
-        "Store one whole number from 0 for each image, in the order of the images.",
+        f"{name} {found}.", cause, "Give one whole number from 0 for each sample, in the order of the samples."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tokenize
 from pathlib import Path
@@ -79,7 +80,17 @@ def path_of(source: str | os.PathLike[str]) -> Path:
     """The path that `source` spells."""
     if not os.fspath(source):
         raise DomainError("The data source is an empty text.", "A variable was empty.", "Give a path, or 'digits'.")
-    return Path(source)
+    try:
+        path = Path(source)
+        with contextlib.suppress(OSError):  # said where it is read
+            path.stat()
+    except (ValueError, TypeError) as error:
+        raise DomainError(
+            f"The data source {source!r:.200} is no path ({error}).",
+            "The text holds characters that no file system has, such as a zero byte: it is the content of a file.",
+            "Give the name of a file or folder, or 'digits'.",
+        ) from error
+    return path
 
 
 def digits() -> Any:

@@ -61,7 +61,8 @@ def architecture_of(module: Any) -> Architecture:
     ----------
     module : torch.nn.Module
         On any device, in any real floating-point type (statistics are computed in float64 on the CPU). It
-        is not changed, nor is its mode or the global random state; its forward runs once with symbols.
+        is not changed, nor is its mode or the global random state; its forward runs once with symbols, and buffers
+        and attributes that it sets are restored (not lists of its own to which it appends).
 
     Returns
     -------

@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from ..activations import Activation
 from ..errors import DomainError
-from .layers import address, is_weight_layer
+from .layers import Owners, is_weight_layer
 from .phi import phi_of_call, phi_of_module, same_function
-from .tracing import argument, is_batch_size, is_sizes, label_of, live_nodes, target_name, trace, uncompiled
+from .tracing import argument, is_batch_size, is_sizes, label_of, live_nodes, target_name, trace, unwrapped
 from .weights import entries, require_module
 
 _CAUSE = "architecture_of reads chains of torch.nn.Linear with one activation of the catalogue between them."
@@ -67,7 +67,7 @@ class _Reader:
     last: str = ""
     ends_with_phi: bool = False
     view: int | None = None  # the width that a view to (-1, width) promised the next linear layer
-    owners: dict[int, str] = field(default_factory=dict)  # address of the weights: label
+    owners: Owners = field(default_factory=Owners)
 
     def add_phi(self, label: str, phi: Activation) -> None:
         """Take an activation, or refuse it."""
@@ -84,12 +84,9 @@ class _Reader:
 
     def add_linear(self, label: str, name: str, linear: nn.Linear) -> None:
         """Take a linear layer, or refuse it."""
-        place = address(linear)
-        if place in self.owners:
-            owner = self.owners[place]
-            what = "it is used more than once" if owner == label else f"its weights are those of {owner}"
-            _refuse(label, f"{what}; layers that share weights are dependent", "Use each layer once.")
-        self.owners[place] = label
+        conflict = self.owners.conflict(label, linear)
+        if conflict:
+            _refuse(label, f"{conflict}; layers that share weights or biases are dependent", "Give each its own.")
         if self.linears and not self.ends_with_phi:
             why = f"it follows {self.last} without an activation: two linear layers in a row"
             _refuse(label, why, "Put the activation between them, or merge them into one.")
@@ -127,7 +124,7 @@ def read_chain(module: nn.Module) -> Chain:
         The module is no such chain; the message names the operation.
     """
     require_module(module)
-    module, graph = trace(uncompiled(module))
+    module, graph = trace(unwrapped(module))
     reader = _Reader()
     live = live_nodes(graph)
     current: fx.Node | None = None

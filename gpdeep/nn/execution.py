@@ -1,7 +1,8 @@
 """The steps that a model executes, one after the other, in the words of the theory.
 
-Where `torch.fx` can trace the model they are those of its forward, calls of functions included; else its modules in
-the order of registration. What is neither a weight layer, an activation, nor harmless is refused by name.
+Where `torch.fx` can trace the model they are those of its forward, calls of functions included (`executed`); else its
+modules in the order of registration (`registered`). What is neither a weight layer, an activation, nor harmless is
+refused by name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..activations import Activation
 from ..errors import DomainError
 from .layers import is_weight_layer, require_layer
 from .phi import phi_of_call, phi_of_module
-from .tracing import argument, is_sizes, label_of, live_nodes, target_name, trace, uncompiled
+from .tracing import argument, is_sizes, label_of, live_nodes, refuse_stranger, target_name, trace
 from .weights import entries
 
 _CAUSE = "An initialisation from a design is for chains: weight layers with the design's activation after each."
@@ -89,28 +90,8 @@ _WHY = (
     (r"^cat$|concat|stack", "it joins branches"),
     (r"pool", "theory has no closed form for it"),
     (r"relu|tanh|sigmoid|gelu|silu|swish|mish|elu|softplus|softsign|^sin|^erf|^abs|clamp|shrink|threshold",
-     "this activation is not the design's; use gpdeep.nn.module_of(design)"),
+     "it is not recognised as the design's activation; use gpdeep.nn.module_of(design)"),
 )  # fmt: skip
-
-
-def steps_of(model: nn.Module) -> tuple[list[Step], list[tuple[str, str]]]:
-    """The steps of `model` in order, and a note (about what, the statement) where they could not be traced.
-
-    Raises
-    ------
-    DomainError
-        A step is of a kind that theory does not cover, or there are branches.
-    """
-    model = uncompiled(model)
-    try:
-        traced, graph = trace(model)
-    except DomainError as error:
-        statement = (
-            "were taken in the order of registration: calls inside forward, branches and layers used twice were not "
-            f"seen. {error.found}"
-        )
-        return list(_registered(model)), [(f"the modules of {type(model).__name__}", statement)]
-    return list(_executed(traced, graph)), []
 
 
 def refuse(label: str, why: str, change: str = _CHANGE) -> NoReturn:
@@ -118,8 +99,17 @@ def refuse(label: str, why: str, change: str = _CHANGE) -> NoReturn:
     raise DomainError(f"{label[0].upper()}{label[1:]} is refused: {why}.", _CAUSE, change)
 
 
-def _executed(model: nn.Module, graph: fx.Graph) -> Iterator[Step]:
-    """The steps of a graph, each of which takes the result of the one before it."""
+def executed(model: nn.Module) -> Iterator[Step]:
+    """The steps of a model's forward, each of which takes the result of the one before it.
+
+    Raises
+    ------
+    UntraceableError
+        `torch.fx` cannot follow the forward.
+    DomainError
+        A step is of a kind that theory does not cover, or there are branches.
+    """
+    model, graph = trace(model)
     live, sizes = live_nodes(graph), _sizes(graph)
     current: fx.Node | None = None
     for node in graph.nodes:
@@ -150,8 +140,15 @@ def _executed(model: nn.Module, graph: fx.Graph) -> Iterator[Step]:
             yield Step(label, str(node.target), what, module)
 
 
-def _registered(model: nn.Module) -> Iterator[Step]:
-    """The steps that the modules are, in the order of registration."""
+def registered(model: nn.Module) -> Iterator[Step]:
+    """The steps that the modules are, in the order of registration; raises as `executed` does."""
+    known = set(model.modules())
+    for owner in model.modules():
+        for value in vars(owner).values():
+            held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+            for stranger in held:
+                if isinstance(stranger, nn.Module) and stranger not in known:
+                    refuse_stranger(owner, stranger)
     inside = ""  # what lies in a module that has been read as a whole
     for name, module in model.named_modules(remove_duplicate=False):
         container = next(module.children(), None) is not None and not module._parameters and not is_weight_layer(module)

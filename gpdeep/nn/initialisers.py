@@ -18,14 +18,14 @@ from torch import nn
 
 from ..activations import Activation
 from ..errors import DomainError
-from ..gaussian.arguments import real
-from .layers import refuse_layer, require_layer
+from .arguments import require_sigma
+from .layers import fan_in, refuse_layer, require_layer
 from .weight_draws import WeightLaw, draw_weight, root_of, stream, weight_law
 
 if TYPE_CHECKING:
     from ..sparse import Design
 
-_LARGEST = 1e50
+_REACH = 12.3  # numpy's ziggurat gives no |z| beyond r + √(2·53 ln 2), r = 3.654
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,10 @@ def init_layer_(
     Raises
     ------
     DomainError
-        The layer is of another kind (transposed, lazy, quantised, with weight or spectral norm, complex, on the meta
-        device), has no bias though σ_b > 0, or has an even kernel, which has no centre for delta-orthogonal weights;
-        both or neither of `design` and the numbers were given. The layer is unchanged then.
+        The layer is of another kind (transposed, lazy, quantised, with weight or spectral norm, complex, sparse, on the
+        meta device, with entries that share memory), has no bias though σ_b > 0, is of a type that such numbers
+        overflow, or has an even kernel, which has no centre for delta-orthogonal weights; both or neither of `design`
+        and the numbers were given. The layer is unchanged then.
 
     Notes
     -----
@@ -109,6 +110,12 @@ def init_layer_(
         require_design(design)
         sigma_w, sigma_b = design.sigma_w, design.sigma_b
     law = LayerLaw(require_sigma("sigma_w", sigma_w), require_sigma("sigma_b", sigma_b), weight_law(weights))
+    if not isinstance(name, str):
+        raise DomainError(
+            f"name is {name!r:.80}.",
+            "The random numbers are keyed by a text, such as a layer's qualified name.",
+            "Give a str, such as name='body.0', or leave it out.",
+        )
     require_drawable(f"the layer '{name}' ({type(layer).__name__})" if name else type(layer).__name__, layer, law)
     fill(layer, law, root_of(rng), name)
     return layer
@@ -123,13 +130,22 @@ def require_drawable(label: str, layer: Any, law: LayerLaw) -> None:
             f"has no bias, and its biases are to have the standard deviation {law.sigma_b:.6g}",
             f"Make it {type(layer).__name__}(..., bias=True).",
         )
-    kernel = layer.weight.shape[2:]
-    if law.weights is WeightLaw.DELTA_ORTHOGONAL and any(k % 2 == 0 for k in kernel):
+    kernel, delta = layer.weight.shape[2:], law.weights is WeightLaw.DELTA_ORTHOGONAL
+    if delta and any(k % 2 == 0 for k in kernel):
         refuse_layer(
             label,
             f"has the kernel {tuple(kernel)}, which has no centre for delta-orthogonal weights",
             "Use odd kernel sizes, or weights='orthogonal'.",
         )
+    std = law.sigma_w / math.sqrt(layer.weight.shape[1] if delta else fan_in(layer))
+    for what, tensor, sigma in (("weights", layer.weight, std), ("biases", layer.bias, law.sigma_b)):
+        if tensor is not None and _REACH * sigma > torch.finfo(tensor.dtype).max:
+            refuse_layer(
+                label,
+                f"holds numbers up to {torch.finfo(tensor.dtype).max:.3g} ({tensor.dtype}), and its {what} are to have "
+                f"the standard deviation {sigma:.3g}",
+                "Draw from a smaller sigma, or make the network of a wider type, such as model.float().",
+            )
 
 
 def fill(layer: Any, law: LayerLaw, root: np.random.SeedSequence, name: str) -> None:
@@ -140,16 +156,6 @@ def fill(layer: Any, law: LayerLaw, root: np.random.SeedSequence, name: str) -> 
         if layer.bias is not None:
             draw = stream(root, f"{name}.bias").standard_normal(tuple(layer.bias.shape))
             layer.bias.copy_(torch.from_numpy(law.sigma_b * draw))
-
-
-def require_sigma(name: str, value: Any) -> float:
-    """`value` as a standard deviation, 0 or more."""
-    sigma = real(name, value, -math.inf, _LARGEST, "a standard deviation")
-    if sigma < 0:
-        raise DomainError(
-            f"{name} = {value!r}.", "A standard deviation is not negative.", f"Give a {name} of 0 or more."
-        )
-    return sigma
 
 
 def require_design(design: Any) -> None:

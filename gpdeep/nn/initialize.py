@@ -17,22 +17,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from torch import nn
 
 from ..errors import ValidityWarning
-from ..gaussian.arguments import real
-from .initialisers import LayerLaw, fill, require_design, require_drawable, require_sigma
+from .arguments import LARGEST, number, require_sigma
+from .initialisers import LayerLaw, fill, require_design, require_drawable
 from .plan import Plan, read_plan
 from .weight_draws import WeightLaw, root_of, weight_law
 from .weights import require_module
 
 if TYPE_CHECKING:
-    from ..sparse import Design
+    from ..sparse import Design, Instability
 
 Model = TypeVar("Model", bound=nn.Module)
-_LARGEST = 1e50
 
 
 def initialize(
     model: Model,
-    design: Design,
+    design: Design | Instability,
     *,
     weights: str = "gaussian",
     rng: Any = 0,
@@ -52,10 +51,12 @@ def initialize(
     Parameters
     ----------
     model : torch.nn.Module
-        On any device, in any real floating-point type, in either mode.
-    design : Design
-        Result of `gpdeep.sparse.design`: σ_w, σ_b, q*, and the activation, which the model's must equal
-        (`module_of(design)` makes it).
+        On any device, in any real floating-point type, in either mode; also wrapped for compilation or in parallel,
+        as what is inside. Its forward runs once with symbols; buffers and attributes that it sets are restored, lists
+        of its own to which it appends are not.
+    design : Design or Instability
+        Result of `gpdeep.sparse.design` (or of `instability`, to see what happens without a clip): σ_w, σ_b, q*, and
+        the activation, which the model's must equal (`module_of(design)` makes it).
     weights : {'gaussian', 'orthogonal', 'delta_orthogonal'}
         Of the hidden layers, the first included (`gpdeep.nn.weight_draws`); the output layer is Gaussian.
     rng : int, SeedSequence or Generator
@@ -80,8 +81,9 @@ def initialize(
         The model has something that theory does not cover: normalisation, residual additions and other branches,
         recurrence, attention, embeddings, transposed convolutions, max pooling between hidden layers, another
         activation, two weight layers without one between them, or none at all, a layer used twice or with shared
-        weights, a hidden layer without bias though σ_b > 0, weights that are no plain parameters, or parameters that
-        forward does not use. The message names it; **all weights are then as before, bit for bit**.
+        weights or biases, a hidden layer without bias though σ_b > 0, weights that are no plain parameters or would
+        overflow their type, layers in a plain list, or parameters that forward does not use. The message names it;
+        **all weights are then as before, bit for bit**.
 
     Warns
     -----
@@ -129,7 +131,7 @@ def initialize(
     output = LayerLaw(require_sigma("output_sigma_w", output_sigma_w), 0.0, WeightLaw.GAUSSIAN)
     first = law
     if input_second_moment is not None:
-        given = real("input_second_moment", input_second_moment, 0.0, _LARGEST, "the mean square of the inputs")
+        given = number("input_second_moment", input_second_moment, 0.0, LARGEST, "the mean square of the inputs")
         first = LayerLaw(law.sigma_w * math.sqrt(design.input_second_moment / given), law.sigma_b, law.weights)
     plan = read_plan(model, design.phi, law.weights)
     laws = [(first if i == 0 else law) if layer.hidden else output for i, layer in enumerate(plan.layers)]

@@ -1,9 +1,13 @@
-"""Weight layers: which modules are one, whether they can be initialised, and where their weights lie."""
+"""Weight layers: which modules are one, whether they can be initialised, and where their parameters lie."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parameter import is_lazy
 
@@ -18,12 +22,59 @@ def is_weight_layer(module: Any) -> bool:
     return any(isinstance(module, kind) and type(module).forward is kind.forward for kind in _KINDS)
 
 
-def address(layer: nn.Module) -> int:
-    """Where the weights of a layer lie, which is one place for all views of one tensor; else who they are."""
-    weight = layer._parameters.get("weight")
-    if weight is None:  # computed from other tensors
-        return id(layer)
-    return id(weight) if is_lazy(weight) else int(weight.data_ptr()) or id(weight)
+class Owners:
+    """The layers read so far, and where in memory their parameters lie."""
+
+    def __init__(self) -> None:
+        self._layers: set[int] = set()
+        self._parameters: dict[int, list[tuple[str, Any, NDArray[Any]]]] = {}  # by storage
+
+    def conflict(self, label: str, layer: nn.Module) -> str:
+        """Add a layer, which messages call `label`; why it is not independent of those before, or nothing."""
+        if id(layer) in self._layers:
+            return "it is used more than once"
+        self._layers.add(id(layer))
+        for what in ("weight", "bias"):
+            tensor = layer._parameters.get(what)
+            if tensor is None:  # no bias, or computed from other tensors
+                continue
+            places = _addresses(tensor)
+            there = self._parameters.setdefault(_storage(tensor), [])
+            for owner, other, its_places in there:
+                if tensor is other or np.shares_memory(places, its_places):
+                    return f"its {what} lies in the memory of the {owner}"
+            there.append((f"{what} of {label}", tensor, places))
+        return ""
+
+
+def has_memory(tensor: Any) -> bool:
+    """Whether the numbers of a tensor lie at addresses: it is initialised, dense, and not on the meta device."""
+    return not (is_lazy(tensor) or tensor.is_meta) and tensor.layout is torch.strided
+
+
+def _storage(tensor: Any) -> int:
+    """Where the memory begins that all views of one tensor share; else who it is."""
+    return int(tensor.untyped_storage().data_ptr()) if has_memory(tensor) else id(tensor)
+
+
+def _addresses(tensor: Any) -> NDArray[Any]:
+    """An array at the addresses of a tensor, on whatever device: numpy compares these without reading there."""
+    if not has_memory(tensor):
+        return np.empty(0)
+    size = tensor.element_size()
+    strides = tuple(size * stride for stride in tensor.stride())
+    memory = {"data": (tensor.data_ptr(), True), "shape": tuple(tensor.shape), "strides": strides}
+    return np.asarray(SimpleNamespace(__array_interface__={**memory, "typestr": f"|V{size}", "version": 3}))
+
+
+def _overlaps_itself(tensor: Any) -> bool:
+    """Whether two entries may lie at one place: some step is not beyond all that the smaller steps reach."""
+    reach = 0
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
 
 
 def fan_in(layer: Any) -> int:
@@ -48,7 +99,7 @@ def require_layer(label: str, layer: Any) -> None:
     ------
     DomainError
         It is not Linear, Conv1d, Conv2d or Conv3d, or its weights are computed from other tensors, uninitialised, on
-        the meta device, quantised, complex or empty.
+        the meta device, sparse, quantised, complex or empty, or share memory among themselves.
     """
     if isinstance(layer, _TRANSPOSED):
         refuse_layer(
@@ -76,12 +127,24 @@ def require_layer(label: str, layer: Any) -> None:
             refuse_layer(label, "is not initialised yet", "Run the module once on an input of the right shape.")
         if tensor.is_meta:
             refuse_layer(label, "is on the meta device", "Materialise it by module.to_empty(device='cpu').")
+        if tensor.layout is not torch.strided:
+            refuse_layer(label, f"has a {what} of the layout {tensor.layout}", "Make it dense by to_dense().")
         if tensor.is_quantized or not tensor.is_floating_point():
             refuse_layer(label, f"has a {what} of the type {tensor.dtype}", "Use real floating-point weights.")
         if tensor.is_inference():
             refuse_layer(label, "was made in inference mode", "Make the network outside torch.inference_mode().")
-    if not layer.weight.numel():
-        refuse_layer(label, f"has a weight of shape {tuple(layer.weight.shape)}", "Give every layer a channel.")
+        if _overlaps_itself(tensor):
+            refuse_layer(
+                label,
+                f"has a {what} of shape {tuple(tensor.shape)} and strides {tensor.stride()}: entries share memory",
+                f"Give every entry its own: layer.{what} = nn.Parameter(layer.{what}.detach().clone()).",
+            )
+    if not layer.weight.numel() or layer.weight.ndim != 2 + len(getattr(layer, "kernel_size", ())):
+        refuse_layer(
+            label,
+            f"has a weight of shape {tuple(layer.weight.shape)}",
+            "Give it the shape (outputs, inputs, *kernel), with a channel at least.",
+        )
 
 
 def refuse_layer(label: str, found: str, change: str) -> NoReturn:

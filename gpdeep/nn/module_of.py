@@ -15,7 +15,7 @@ from ..errors import DomainError
 from .clipped import CST, CReLU, ReLUTau, SoftThreshold
 
 if TYPE_CHECKING:
-    from ..sparse import Design
+    from ..sparse import Design, Instability
 
 # softplus as torch has it: x beyond 20/β, where log(1 + e^-20) = 2e-9 is dropped
 _MODULES: dict[str, Callable[..., Any]] = {
@@ -75,13 +75,13 @@ class Elementwise(nn.Module):  # type: ignore[misc]
         return self._phi.name
 
 
-def module_of(phi: str | Activation | Design) -> nn.Module:
+def module_of(phi: str | Activation | Design | Instability) -> nn.Module:
     """A torch module that applies φ.
 
     Parameters
     ----------
-    phi : str, Activation or Design
-        A name of the catalogue, an activation, or a sparse design, whose activation is taken.
+    phi : str, Activation, Design or Instability
+        A name of the catalogue, an activation, or what `gpdeep.sparse` answers, whose activation is taken.
 
     Returns
     -------

@@ -15,9 +15,10 @@ from torch import nn
 
 from ..activations import Activation
 from ..errors import DomainError
-from .execution import Disturbance, Softmax, Step, refuse, steps_of
-from .layers import address, zero_padding
+from .execution import Disturbance, Softmax, Step, executed, refuse, registered
+from .layers import Owners, zero_padding
 from .phi import same_function
+from .tracing import UntraceableError, unwrapped
 from .weight_draws import WeightLaw
 
 _ZEROS = (
@@ -53,7 +54,7 @@ class _Reader:
     layers: list[PlannedLayer] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     pending: list[tuple[str, Disturbance]] = field(default_factory=list)  # since the last activation
-    owners: dict[int, str] = field(default_factory=dict)
+    owners: Owners = field(default_factory=Owners)
     last: str = ""
     ends_with_phi: bool = False
     softmax: str = ""
@@ -81,12 +82,9 @@ class _Reader:
 
     def add_layer(self, label: str, name: str, layer: Any) -> None:
         """Take a weight layer, or refuse it."""
-        place = address(layer)
-        if place in self.owners:
-            owner = self.owners[place]
-            what = "it is used more than once" if owner == label else f"its weights are those of {owner}"
-            refuse(label, f"{what}; layers that share weights are dependent", "Use each layer once.")
-        self.owners[place] = label
+        conflict = self.owners.conflict(label, layer)
+        if conflict:
+            refuse(label, f"{conflict}; layers that share weights or biases are dependent", "Give each its own.")
         if self.layers and not self.ends_with_phi:
             refuse(
                 label,
@@ -108,8 +106,25 @@ def read_plan(model: nn.Module, phi: Activation, weights: WeightLaw) -> Plan:
     DomainError
         The model is no chain of weight layers with φ between them; the message names the module or function.
     """
-    steps, notes = steps_of(model)
-    reader = _Reader(phi, weights, notes=notes)
+    model = unwrapped(model)
+    try:
+        return _plan(model, list(executed(model)), _Reader(phi, weights))
+    except UntraceableError as error:
+        untraced = error
+    statement = (
+        "were taken in the order of registration: calls inside forward, branches and layers used twice were not seen. "
+        f"{untraced.found}"
+    )
+    reader = _Reader(phi, weights, notes=[(f"the modules of {type(model).__name__}", statement)])
+    try:
+        return _plan(model, list(registered(model)), reader)
+    except DomainError as error:
+        cause = f"{error.cause} And the modules of the model {statement}"
+        raise DomainError(error.found, cause, error.change) from untraced
+
+
+def _plan(model: nn.Module, steps: list[Step], reader: _Reader) -> Plan:
+    """What `reader` makes of the steps of a model."""
     for step in steps:
         _take(reader, step)
     if not any(layer.hidden for layer in reader.layers):

@@ -24,7 +24,7 @@ from .probe_prediction import ProbePrediction, predict
 from .probe_report import ProbeReport
 from .probe_status import mismatch, non_finite, not_in_a_chain, quantiles_of
 from .recording import record
-from .tracing import uncompiled
+from .tracing import unwrapped
 from .undisturbed import undisturbed
 from .weights import require_module
 
@@ -38,19 +38,20 @@ def probe(
     sigma_b: float | None = None,
     rng: int | np.random.SeedSequence | np.random.Generator = 0,
     loss: Callable[[Any], torch.Tensor] | None = None,
-    activations: Iterable[nn.Module] | Mapping[nn.Module, str | Activation] = (),
+    activations: nn.Module | Iterable[nn.Module] | Mapping[nn.Module, str | Activation] = (),
 ) -> ProbeReport:
     r"""What happens at each activation of `model` on these inputs: q^l, shares of units, gradients.
 
     The model runs once forwards and once backwards, in the mode in which it is (``model.eval()`` turns dropout off),
-    and is left as it was: mode, gradients, flags, buffers, hooks, and torch's random state. It may be called inside
-    ``torch.no_grad`` and ``torch.inference_mode``.
+    and is left as it was: mode, gradients, flags, buffers, attributes, hooks, and torch's random state (but what its
+    forward does to lists of its own stays done). It may be called inside ``torch.no_grad`` and
+    ``torch.inference_mode``.
 
     Assumptions
     -----------
     Activations are modules, called as such. The first axis of the inputs, and of what each activation is given, runs
     over inputs. What is predicted is a plain chain of dense or convolutional layers with independent weights of
-    variance σ_w²/fan-in, at infinite width; other modules in between are named in the status.
+    variance σ_w²/fan-in, at infinite width; other modules that run before the last activation are named in the status.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def probe(
     loss : callable, optional
         From the model's output to a real tensor, whose sum is differentiated in place of v·y. A mean over the batch
         makes every gradient N times smaller.
-    activations : modules, or mapping from modules to their φ, optional
+    activations : module, iterable of modules, or mapping from modules to their φ, optional
         Modules of one's own to look at besides torch's activations.
 
     Returns
@@ -118,9 +119,7 @@ def probe(
     True
     """
     require_module(model)
-    model = uncompiled(model)
-    while isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        model = model.module  # replicas would be other modules than those that are looked at
+    model = unwrapped(model)  # replicas would be other modules than those that are looked at
     phi, sigma_w, sigma_b, q_star = aim(design, sigma_w, sigma_b)
     sites = sites_of(model, activations, phi)
     batch = batch_of(model, inputs)
@@ -143,7 +142,7 @@ def probe(
     if sigma_w is not None and sigma_b is not None:
         with np.errstate(all="ignore"):  # what becomes 0 or infinite is said in words
             predicted, notes = predict(records, sigma_w, sigma_b)
-        notes += not_in_a_chain(model, sites)
+        notes += not_in_a_chain(records)
         status &= Status(StatusCode.OUTSIDE_VALIDITY if notes else StatusCode.OK, tuple(notes))
         status &= Status(messages=tuple(mismatch(records, phi, q_star)))
     quantiles = np.array([quantiles_of(layer.q) for layer in records])

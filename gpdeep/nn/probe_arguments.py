@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from .arguments import LARGEST, number, real_inputs, require_sigma
 from .phi import phi_of_module
 
 _NOT_ELEMENTWISE = (nn.GLU, nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.Softmin, nn.LogSoftmax)
@@ -39,22 +40,20 @@ def aim(
             )
         try:
             phi, sigma_w, sigma_b = activation(design.phi), design.sigma_w, design.sigma_b
-            q_star = float(design.q_star)
+            q_star = number("design.q_star", design.q_star, -math.inf, math.inf, "the variance that the design keeps")
         except AttributeError as error:
             raise DomainError(
                 f"The design is a {type(design).__name__} and lacks something ({error}).",
                 "It is no design of gpdeep.sparse.",
                 "Give an object with phi, sigma_w, sigma_b and q_star, or sigma_w=... and sigma_b=...",
             ) from error
-    sigma_w = real("sigma_w", sigma_w, 0.0, 1e50, "the standard deviation of the weights, times √fan-in")
-    if sigma_b is None or sigma_b == 0:
-        return phi, sigma_w, 0.0, q_star
-    return phi, sigma_w, real("sigma_b", sigma_b, 0.0, 1e50, "the standard deviation of the biases"), q_star
+    sigma_w = number("sigma_w", sigma_w, 0.0, LARGEST, "the standard deviation of the weights, times √fan-in")
+    return phi, sigma_w, 0.0 if sigma_b is None else require_sigma("sigma_b", sigma_b), q_star
 
 
 def sites_of(model: nn.Module, own: Any, phi: Activation | None) -> dict[nn.Module, tuple[str, Activation | None]]:
     """The modules to look at, by name and function; `phi` stands in for an unknown function."""
-    given = own if isinstance(own, Mapping) else dict.fromkeys(own)
+    given = _named(own)
     inside = {part for module in given if isinstance(module, nn.Module) for part in module.modules()}
     parts = {module: name or "(the module itself)" for name, module in model.named_modules()}
     for module in given:
@@ -81,6 +80,21 @@ def sites_of(model: nn.Module, own: Any, phi: Activation | None) -> dict[nn.Modu
     return sites
 
 
+def _named(own: Any) -> Mapping[Any, Any]:
+    """The modules that were named, with their φ or None; a module alone is one of them."""
+    if isinstance(own, Mapping):
+        return own
+    alone = isinstance(own, nn.Module) and not isinstance(own, nn.ModuleList)
+    try:
+        return dict.fromkeys([own] if alone else own)
+    except TypeError as error:
+        raise DomainError(
+            f"activations is a {type(own).__name__} ({error}).",
+            "It is neither a module, a list of modules, nor a mapping from modules to their functions.",
+            "Give the modules themselves, such as [model.act], or {model.act: 'crelu:1,1.5'}.",
+        ) from error
+
+
 def _is_activation(module: nn.Module) -> bool:
     if phi_of_module(module) is not None:
         return True
@@ -91,23 +105,13 @@ def _is_activation(module: nn.Module) -> bool:
 def batch_of(model: nn.Module, inputs: Any) -> torch.Tensor:
     """The inputs as a tensor on the model's device, of its type."""
     numbers = next((p for p in (*model.parameters(), *model.buffers()) if p.is_floating_point()), None)
+    inputs = real_inputs(inputs)
     if not isinstance(inputs, torch.Tensor):
-        try:
-            array = np.asarray(inputs)
-            kind = array.dtype.kind
-            if kind not in "buif":
-                raise TypeError(f"type {array.dtype}")
-            inputs = torch.from_numpy(np.array(array, np.float64 if kind == "f" else np.int64))
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise DomainError(
-                f"The inputs cannot be made a tensor ({error}).",
-                "The rows have different lengths, or hold text, complex numbers or objects.",
-                "Give a numpy array or a torch tensor of real numbers, the first axis running over inputs.",
-            ) from error
-    if inputs.ndim < 2 or inputs.numel() == 0 or inputs.is_complex() or inputs.is_quantized:
+        inputs = torch.from_numpy(np.array(inputs, np.float64 if inputs.dtype.kind == "f" else np.int64))
+    if inputs.ndim < 2 or inputs.numel() == 0:
         raise DomainError(
-            f"The inputs have the shape {tuple(inputs.shape)} and the type {inputs.dtype}.",
-            "The axis of inputs is missing, there are none, or they are not real numbers.",
+            f"The inputs have the shape {tuple(inputs.shape)}.",
+            "The axis of inputs is missing, or there are none.",
             "Give shape (inputs, ...); one input x is x[None].",
         )
     words = any(isinstance(part, (nn.Embedding, nn.EmbeddingBag)) for part in model.modules())
@@ -118,6 +122,12 @@ def batch_of(model: nn.Module, inputs: Any) -> torch.Tensor:
 
 def scalar_of(stream: np.random.Generator, loss: Callable[[Any], torch.Tensor] | None) -> Callable[[Any], torch.Tensor]:
     """From the output to S."""
+    if loss is not None and not callable(loss):
+        raise DomainError(
+            f"The loss is {loss!r:.200}.",
+            "The name of a loss, or its value, was given in place of the function.",
+            "Give a function of the output, such as loss=lambda output: output.square().",
+        )
 
     def scalar(output: Any) -> torch.Tensor:
         value = output if loss is None else loss(output)

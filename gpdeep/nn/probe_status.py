@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from torch import nn
 
@@ -50,15 +47,13 @@ def non_finite(records: list[SiteRecord]) -> list[str]:
     return messages
 
 
-def not_in_a_chain(model: nn.Module, sites: Mapping[nn.Module, Any]) -> list[str]:
-    """What stands between the activations besides dense and convolutional layers."""
-    inside = {part for site in sites for part in site.modules()}
+def not_in_a_chain(records: list[SiteRecord]) -> list[str]:
+    """What runs before the last activation besides dense and convolutional layers."""
     other = {
         type(part).__name__: None
-        for part in model.modules()
-        if part not in inside
-        and not any(True for _ in part.children())
-        and not isinstance(part, _IN_A_CHAIN)
+        for layer in records
+        for part in layer.before
+        if not isinstance(part, _IN_A_CHAIN)
         and not (isinstance(part, nn.Dropout) and (not part.training or part.p == 0))
     }
     if not other:

@@ -42,6 +42,8 @@ class SiteRecord:
     kind : str
         The name of φ, or of the module's class.
     phi : Activation or None
+    before : tuple of torch.nn.Module
+        What was called since the passage before, of modules without parts that are none of the sites'.
     units : int
         n, of one input.
     dense : bool
@@ -56,6 +58,7 @@ class SiteRecord:
     name: str
     kind: str
     phi: Activation | None
+    before: tuple[nn.Module, ...]
     units: int
     dense: bool
     q: FloatArray
@@ -75,6 +78,11 @@ def record(
         for site in sites:
             handles.append(site.register_forward_pre_hook(recorder.before, with_kwargs=True))
             handles.append(site.register_forward_hook(recorder.after))
+        inside = {part for site in sites for part in site.modules()}
+        for part in module.modules():
+            scripted = isinstance(part, torch.jit.ScriptModule)  # takes no hooks
+            if part not in inside and not scripted and next(part.children(), None) is None:
+                handles.append(part.register_forward_pre_hook(recorder.between))
         output = module(inputs)
     finally:
         for handle in handles:
@@ -87,6 +95,7 @@ class _Passage:
     """A `SiteRecord` in the making."""
 
     module: nn.Module
+    others: tuple[nn.Module, ...]
     shape: torch.Size
     q: FloatArray
     slope: torch.Tensor | None
@@ -102,7 +111,12 @@ class _Recorder:
         self._sites = sites
         self._passages: list[_Passage] = []
         self._open: list[_Passage] = []
+        self._others: list[nn.Module] = []
         self._aside = False
+
+    def between(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Note a module on the way to the next activation."""
+        self._others.append(module)
 
     def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Look at the pre-activations, before an activation in place overwrites them."""
@@ -117,7 +131,8 @@ class _Recorder:
                 "Give inputs with at least one sample, and modules that act on real numbers elementwise.",
             )
         slope, in_place = self._slope(module, h, args, kwargs)
-        passage = _Passage(module, h.shape, mean_squares(h), slope)
+        passage = _Passage(module, tuple(self._others), h.shape, mean_squares(h), slope)
+        self._others.clear()
         if h.requires_grad and torch.is_grad_enabled():
             # The edge of the graph stays that of h when h is overwritten; but a view is rebuilt from its base then.
             base = h._base if in_place and h._is_view() else None
@@ -194,6 +209,7 @@ class _Recorder:
                     name=name if used[name] == 1 else f"{name}:{used[name]}",
                     kind=type(passage.module).__name__ if phi is None else phi.name,
                     phi=phi,
+                    before=passage.others,
                     units=passage.shape.numel() // len(passage.q),
                     dense=len(passage.shape) == 2,
                     q=passage.q,

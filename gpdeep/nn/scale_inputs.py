@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import DomainError
+from .arguments import real_inputs
 from .initialisers import require_design
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def scale_inputs(x: Any, design: Design) -> Any:
     ------
     DomainError
         A sample is zero, or has entries that are NaN or infinite (the message names it); `x` has no batch axis or is
-        no array of real numbers.
+        no dense array of real numbers.
 
     Notes
     -----
@@ -54,8 +55,8 @@ def scale_inputs(x: Any, design: Design) -> Any:
     array([1., 1., 1.])
     """
     require_design(design)
-    tensor = isinstance(x, torch.Tensor)
-    values: Any = x if tensor else np.asarray(x)
+    values = real_inputs(x)
+    tensor = isinstance(values, torch.Tensor)
     dtype = _result_type(values)
     wide = values.to(torch.float64) if tensor else values.astype(np.float64)
     if wide.ndim < 2 or 0 in tuple(wide.shape[1:]):
@@ -81,14 +82,7 @@ def scale_inputs(x: Any, design: Design) -> Any:
 
 
 def _result_type(values: Any) -> Any:
-    """The type of the scaled numbers; refuses what is not real."""
+    """The type of the scaled numbers."""
     if isinstance(values, torch.Tensor):
-        if not values.is_complex():
-            return values.dtype if values.is_floating_point() else torch.get_default_dtype()
-    elif values.dtype.kind in "biuf":
-        return values.dtype if values.dtype.kind == "f" else np.float64
-    raise DomainError(
-        f"The inputs have the type {values.dtype}.",
-        "Inputs are real numbers; complex ones, text or lists of different lengths were given.",
-        "Convert them to floats.",
-    )
+        return values.dtype if values.is_floating_point() else torch.get_default_dtype()
+    return values.dtype if values.dtype.kind == "f" else np.float64

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import operator
-from typing import Any
+import os
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
 from torch import fx, nn
@@ -13,6 +15,14 @@ from ..errors import DomainError
 from .clipped import Thresholded
 from .layers import is_weight_layer
 from .module_of import Elementwise
+from .undisturbed import restored
+
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+_NOT_THE_USERS = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
+
+
+class UntraceableError(DomainError):
+    """`torch.fx` cannot follow a forward: of what it does nothing is known."""
 
 
 class Tracer(fx.Tracer):  # type: ignore[misc]
@@ -23,32 +33,68 @@ class Tracer(fx.Tracer):  # type: ignore[misc]
         whole = isinstance(m, (Thresholded, Elementwise)) or is_weight_layer(m)
         return whole or super().is_leaf_module(m, module_qualified_name)
 
+    def path_of_module(self, mod: nn.Module) -> str:
+        """The qualified name of `mod`; refuses a module that the model does not know as its own."""
+        try:
+            return str(super().path_of_module(mod))
+        except NameError as error:
+            refuse_stranger(self.root, mod, error)
 
-def uncompiled(module: nn.Module) -> nn.Module:
-    """What torch.compile wraps."""
-    return getattr(module, "_orig_mod", module)
+
+def refuse_stranger(owner: nn.Module, module: nn.Module, cause: Exception | None = None) -> NoReturn:
+    """Raise the error about a module that `owner` uses and does not register."""
+    raise DomainError(
+        f"{type(owner).__name__} uses a {type(module).__name__} that is none of its submodules.",
+        "It lies in a plain list or dictionary, where neither parameters() nor an optimiser finds it, or is made in "
+        "forward.",
+        "Register it in __init__: self.layers = nn.ModuleList([...]), nn.ModuleDict, or self.act = ...",
+    ) from cause
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """What torch.compile, DataParallel and DistributedDataParallel wrap."""
+    while True:
+        inner = module.module if isinstance(module, _PARALLEL) else getattr(module, "_orig_mod", module)
+        if inner is module:
+            return module
+        module = inner
 
 
 def trace(module: nn.Module) -> tuple[nn.Module, fx.Graph]:
     """The graph of `module`, which stays as it is, like the global random state; and what its names refer to.
 
+    As it is, so far as `restored` goes: what forward does to lists of its own stays done.
+
     Raises
     ------
-    DomainError
+    UntraceableError
         The module cannot be traced.
+    DomainError
+        Its forward calls modules that are not registered.
     """
     if Tracer().is_leaf_module(module, ""):
         module = nn.Sequential(module)
     try:
-        # The copy takes the attributes that tracing, or the module's own forward, may set on it.
-        with torch.random.fork_rng(devices=[]):
-            return module, Tracer().trace(copy.copy(module))
+        with restored(module), torch.random.fork_rng(devices=[]):
+            return module, Tracer().trace(module)
+    except DomainError:
+        raise
     except Exception as error:
-        raise DomainError(
-            f"{type(module).__name__} cannot be traced by torch.fx ({type(error).__name__}: {error}).",
+        raise UntraceableError(
+            f"{type(module).__name__} cannot be traced by torch.fx{_place(error)} ({type(error).__name__}: {error}).",
             "Its forward takes decisions that depend on the input's numbers or shape, or is compiled.",
             "Write forward without such branches, or describe the network as text, such as '784,128x50,10'.",
         ) from error
+
+
+def _place(error: Exception) -> str:
+    """The last line of the user's own code on the way to an error."""
+    lines = [
+        f", at '{frame.line}' ({Path(frame.filename).name}, line {frame.lineno})"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.line and not frame.filename.startswith(_NOT_THE_USERS)
+    ]
+    return lines[-1] if lines else ""
 
 
 def live_nodes(graph: fx.Graph) -> set[fx.Node]:

@@ -1,8 +1,8 @@
 """Running a module of the user's and leaving it, and torch's random state, as they were.
 
-What a forward pass may change of a module, besides what its own code sets, are its buffers: running averages of batch
-normalisation in training mode, the vectors of spectral normalisation. Flags and gradients of parameters are ours to
-leave alone.
+What a forward pass may change of a module are its buffers (running averages of batch normalisation in training mode,
+the vectors of spectral normalisation, counters) and the attributes that its own code sets. Flags and gradients of
+parameters are ours to leave alone. What a forward does to lists and other objects that a module holds is not undone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,36 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..errors import DomainError
+from .layers import has_memory
+
+
+@contextlib.contextmanager
+def restored(module: nn.Module) -> Iterator[None]:
+    """Within it `module` may be run: what forward binds to its parts, or writes into their tensors, is undone.
+
+    These are buffers, and attributes (tensors among them); an attribute that is changed itself, such as a list to which
+    something is appended, stays changed.
+    """
+    parts = [(part, dict(vars(part)), dict(part._buffers)) for part in module.modules()]
+    held = {id(value): value for _, *named in parts for each in named for value in each.values()}
+    with torch.inference_mode(False), torch.no_grad():
+        values = [(t, t.clone()) for t in held.values() if isinstance(t, torch.Tensor) and has_memory(t)]
+    try:
+        yield
+    finally:
+        for part, attributes, buffers in parts:
+            vars(part).clear()
+            vars(part).update(attributes)
+            left = dict(part._buffers)
+            for name in left.keys() - buffers.keys():
+                del part._buffers[name]
+            for name, buffer in buffers.items():
+                if left.get(name) is not buffer:
+                    part._buffers[name] = buffer
+        with torch.inference_mode(False), torch.no_grad():
+            for tensor, value in values:
+                if not torch.equal(tensor, value):  # batch normalisation does not count versions
+                    tensor.copy_(value)
 
 
 @contextlib.contextmanager
@@ -31,12 +61,9 @@ def undisturbed(module: nn.Module, *, seed: int, differentiable: bool) -> Iterat
     """
     parameters = list(module.parameters())
     flags = [parameter.requires_grad for parameter in parameters]
-    buffers = [(part, dict(part._buffers)) for part in module.modules()]
-    held = [tensor for _, named in buffers for tensor in named.values() if tensor is not None]
     _require_numbers(module)
-    gpus = sorted({tensor.device.index for tensor in (*parameters, *held) if tensor.device.type == "cuda"})
-    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=gpus):
-        values = [(tensor, tensor.detach().clone()) for tensor in held]
+    gpus = sorted({t.device.index for t in (*parameters, *module.buffers()) if t.device.type == "cuda"})
+    with restored(module), torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=gpus):
         try:
             torch.default_generator.manual_seed(seed)
             for gpu in gpus:  # not torch.manual_seed: that also seeds the GPUs which are not restored
@@ -49,13 +76,6 @@ def undisturbed(module: nn.Module, *, seed: int, differentiable: bool) -> Iterat
             for parameter, flag in zip(parameters, flags, strict=True):
                 if parameter.requires_grad != flag:
                     parameter.requires_grad_(flag)
-            for part, named in buffers:
-                part._buffers.clear()
-                part._buffers.update(named)
-            with torch.no_grad():
-                for tensor, value in values:
-                    if not torch.equal(tensor, value):  # batch normalisation does not count versions
-                        tensor.copy_(value)
 
 
 def _require_numbers(module: nn.Module) -> None:

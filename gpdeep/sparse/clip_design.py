@@ -90,9 +90,10 @@ def design(
 
     Notes
     -----
-    m, σ_w and σ_b to a relative 1e-13 (hard tanh with η near 1 too, where σ_b² is a difference of nearly equal
-    numbers). For a function, all levels between 0.001 and 30 √q* are found; the smallest is taken and the others are in
-    `other_levels`. 10 to 50 ms with `slope`, some 0.2 s to choose one.
+    m, σ_w and σ_b to a relative 1e-13 for slopes above 0.001 (for the hard tanh with η near 1 too, where σ_b² is a
+    difference of nearly equal numbers); below, the rounding of τ + m shows. For a function, all levels between 0.001
+    and 30 √q* are found; the smallest is taken, and the others are in `other_levels`. 10 to 50 ms with `slope`, some
+    0.2 s to choose one.
 
     References
     ----------

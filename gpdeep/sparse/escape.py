@@ -2,8 +2,8 @@ r"""The probability that the variance of a random network ever passes a threshol
 
     P(max(K_1, ..., K_l) > B),   l = 1..L
 
-by `transfer_operator`, without random numbers. The error compares with fewer nodes of quadrature, a rougher one-step law,
-and a shorter interval for it.
+by `transfer_operator`, without random numbers. The error compares with fewer nodes of quadrature, a rougher one-step
+law, and a shorter interval for it.
 
 Assumptions: fully connected, Gaussian weights, dense layers, initialisation, one input. Convolutions have more samples
 for each variance, so that with the number of channels as width the probability is on the safe side.

@@ -290,3 +290,8 @@ def test_angles_come_from_every_source_alike(tmp_path):
     assert (by_array.source, by_folder.source) == (None, str(tmp_path))
     with pytest.raises(GpdeepError):
         pair_angles(tmp_path / "missing.npy")
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b", "\ud800"])
+def test_what_is_no_path_is_refused(name):
+    refused(name, "is no path")

@@ -96,7 +96,7 @@ def test_missing_file_is_named(tmp_path, missing):
 def test_numbers_of_images_and_labels_have_to_agree(tmp_path, name):
     short = {**FILES, name: FILES[name][:-1]}
     images = len(FILES[name])
-    refused(write(tmp_path, short), f"{images} images", f"{images - 1} labels")
+    refused(write(tmp_path, short), name, f"{images - 1} labels", f"{images} samples")
 
 
 def test_labels_are_whole_numbers_from_zero_in_one_row(tmp_path):
@@ -115,6 +115,49 @@ def test_what_is_no_folder_is_refused(tmp_path):
     refused(tmp_path / "train-images-idx3-ubyte", "a single file")
     refused(TRAIN_X, "ndarray")
     refused("", "empty")
+    for name in ("\0", "a\0b", "\ud800"):
+        refused(name, "is no path")
+
+
+# ------------------------------------------------------------------------------------------- arrays of one's own
+
+
+def test_lists_tensors_and_images_become_rows_of_floats():
+    torch = pytest.importorskip("torch")
+    images = (np.arange(12, dtype=np.uint8) ** 2).reshape(3, 2, 2)
+    for kind in (np.asarray, np.ndarray.tolist, torch.as_tensor):
+        split = LabelledSplit(kind(images), kind(np.arange(3)), kind(images[:1]), kind(np.arange(1)), 3)
+        np.testing.assert_array_equal(split.train_x, images.reshape(3, 4))
+        assert (split.train_x.dtype, split.test_x.dtype) == (np.float64, np.float64)
+        assert (split.train_y.dtype, split.test_y.dtype) == (np.int64, np.int64)
+        assert split.prepared().test_x.shape == (1, 4)
+
+
+X2, Y2 = np.array([[0.0, 1.0], [2.0, 3.0]]), np.arange(2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"train_x": [[1.0, 2.0], [3.0]]}, "train_x cannot be made an array"),
+        ({"train_x": X2[:0], "train_y": []}, "train_x has the shape (0, 2)"),
+        ({"test_x": X2 * [1.0, np.nan]}, "test_x has 2 entries of 4 that are NaN"),
+        ({"test_x": X2[:, 0]}, "test_x has the shape (2,)"),
+        ({"test_x": X2[:, :1]}, "2 features and the test samples 1"),
+        ({"train_y": [0, 1, 1]}, "train_y holds 3 labels for 2 samples"),
+        ({"train_y": [[0], [1]]}, "train_y has 2 axes"),
+        ({"train_y": [[0], [1, 2]]}, "train_y cannot be made an array"),
+        ({"test_y": [0.0, 1.0]}, "test_y holds numbers of the type float64"),
+        ({"test_y": [0, -1]}, "test_y holds the label -1"),
+        ({"test_y": [1, 2]}, "test_y holds the label 2 where there are 2 classes"),
+        ({"classes": 2.0}, "classes is 2.0"),
+        ({"classes": [0, 1]}, "classes is [0, 1]"),
+    ],
+)
+def test_arrays_that_are_no_labelled_samples_are_refused(wrong, words):
+    with pytest.raises(DomainError) as caught:
+        LabelledSplit(**{"train_x": X2, "train_y": Y2, "test_x": X2, "test_y": Y2, "classes": 2, **wrong})
+    assert words in caught.value.found
 
 
 # ------------------------------------------------------------------------------------------- preparation
@@ -160,7 +203,7 @@ def test_training_part_does_not_depend_on_the_test_part():
 
 def test_sample_at_the_training_mean_is_refused():
     split = some_split()
-    at_mean = dataclasses.replace(split, test_x=split.train_x.mean(axis=0)[None])
+    at_mean = dataclasses.replace(split, test_x=split.train_x.mean(axis=0)[None], test_y=[0])
     with pytest.raises(DomainError, match="1 of 1 test samples"):
         at_mean.prepared()
 

@@ -371,7 +371,7 @@ REFUSED = {
         r"'3' \(Linear\).*takes 12 features where 6 arrive",
     ),
     "shared layer": (shared, r"'2' \(Linear\).*more than once.*share weights"),
-    "tied weights": (lambda: changed(tied), r"'2' \(Linear\).*those of module '0' \(Linear\)"),
+    "tied weights": (lambda: changed(tied), r"'2' \(Linear\).*in the memory of the weight of module '0' \(Linear\)"),
     "no hidden layer": (lambda: nn.Sequential(nn.Linear(8, 2)), r"no hidden layer"),
     "single linear": (lambda: nn.Linear(8, 2), r"no hidden layer"),
     "empty": (nn.Sequential, r"no hidden layer"),

@@ -278,6 +278,12 @@ def test_layer_without_bias_is_taken_where_none_is_needed():
         ({"sigma_w": 1.0, "sigma_b": 0.0, "weights": "haar"}, "weights is 'haar'"),
         ({"sigma_w": 1.0, "sigma_b": 0.0, "rng": -1}, "rng is -1"),
         ({"sigma_w": 1.0, "sigma_b": 0.0, "rng": None}, "rng is None"),
+        ({"sigma_w": 1.0, "sigma_b": torch.ones(2)}, "sigma_b = .?tensor"),
+        ({"sigma_w": 1.0, "sigma_b": 0.0, "name": torch.ones(2)}, "name is tensor"),
+        ({"sigma_w": 1.0, "sigma_b": 0.0, "name": None}, "name is None"),
+        ({"sigma_w": 1.0, "sigma_b": 0.0, "name": ["0"]}, "name is"),
+        ({"sigma_w": 1e40, "sigma_b": 0.0}, r"Linear holds numbers up to 3.4e\+38 .torch.float32"),
+        ({"sigma_w": 1.0, "sigma_b": 1e38}, "its biases are to have the standard deviation 1e"),
     ],
 )
 def test_wrong_arguments_are_refused_and_change_nothing(arguments, message):

@@ -1,8 +1,10 @@
 """A whole model from a design: variances layer by layer, the rules of order, and all-or-nothing refusals."""
 
+import contextlib
 import copy
 import itertools
 import math
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from torch.nn import functional as F  # noqa: E402
 from gpdeep.activations import activation  # noqa: E402
 from gpdeep.errors import DomainError, ValidityWarning  # noqa: E402
 from gpdeep.meanfield import edge_of_chaos  # noqa: E402
-from gpdeep.nn import CReLU, init_layer_, initialize, module_of, scale_inputs  # noqa: E402
+from gpdeep.nn import CReLU, architecture_of, init_layer_, initialize, module_of, probe, scale_inputs  # noqa: E402
 from gpdeep.sparse import design as sparse_design  # noqa: E402
 
 
@@ -364,14 +366,92 @@ def test_without_a_trace_the_rules_are_the_same(last, message):
 
 def test_without_a_trace_a_layer_registered_twice_is_seen():
     shared = nn.Linear(6, 6)
-    with pytest.raises(DomainError, match=r"'out\.2' .*weights are those of|'out\.2' .*share weights"):
+    with pytest.raises(DomainError, match=r"'out\.2' .*used more than once"):
         initialize(Branches(nn.Sequential(shared, phi(), shared)), DESIGN)
 
 
-def test_compiled_models_are_read():
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of torch's own compiler
+@pytest.mark.parametrize("wrap", [lambda net: torch.compile(net, backend="eager"), nn.DataParallel])
+def test_wrapped_models_are_read(wrap):
     net = mlp((4, 5, 3))
-    initialize(torch.compile(net, backend="eager"), DESIGN)
+    initialize(wrap(net), DESIGN)
     assert torch.equal(net[0].weight, initialize(mlp((4, 5, 3)), DESIGN)[0].weight)
+
+
+class Asserting(nn.Sequential):
+    def forward(self, x):
+        assert x.shape[1] == 4
+        return self[1](torch.relu(self[0](x)))
+
+
+def test_refusals_without_a_trace_say_why_there_is_none():
+    with pytest.raises(DomainError, match="two weight layers in a row") as caught:
+        initialize(Asserting(nn.Linear(4, 5), nn.Linear(5, 3)), DESIGN)
+    assert re.search(
+        r"order of registration.* at 'assert x\.shape\[1\] == 4' \(test_init.*TraceError", caught.value.cause
+    )
+
+
+class Counting(nn.Module):
+    """A forward that leaves traces in buffers and attributes, of itself and of a part."""
+
+    def __init__(self, fails=False):
+        super().__init__()
+        self.a, self.b, self.act, self.fails = nn.Linear(4, 4), nn.Linear(4, 2), phi(), fails
+        self.register_buffer("cnt", torch.zeros(()))
+        self.register_buffer("seen", torch.zeros(2))
+        self.plain, self.calls, self.a.calls = torch.zeros(3), 0, 0
+
+    def forward(self, x):
+        self.cnt.add_(1)
+        self.seen = self.seen + 1
+        self.plain.add_(1)
+        self.calls += 1
+        self.a.calls += 1
+        self.later = 1
+        if self.fails and x.sum() > 0:
+            return x
+        return self.b(self.act(self.a(x)))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("read", ["initialize", "refused", "architecture_of", "probe"])
+@pytest.mark.filterwarnings("ignore:The modules of Counting:gpdeep.errors.ValidityWarning")
+def test_reading_a_model_leaves_its_buffers_and_attributes(read, fails):
+    net = Counting(fails)
+    seen = net.seen
+    with contextlib.suppress(DomainError):
+        if read == "probe":
+            probe(net, torch.ones(2, 4))
+        elif read == "architecture_of":
+            architecture_of(net)
+        else:
+            initialize(net, DESIGN if read == "initialize" else WIDE)
+    assert net.seen is seen
+    assert not any(tensor.any() for tensor in (net.cnt, net.seen, net.plain))
+    assert (net.calls, net.a.calls, hasattr(net, "later")) == (0, 0, False)
+    net(torch.ones(2, 4))  # negative control
+    assert (net.cnt.item(), net.plain[0].item(), net.calls, net.a.calls, net.later) == (1, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: F.hardtanh(x, -2.0, 2.0),
+        lambda x: torch.clamp(x, -2, 2),
+        lambda x: x.clamp(min=-2, max=2),
+        lambda x: x.clip(-2, 2),
+        lambda x: F.hardtanh_(x, -2, 2),
+    ],
+)
+def test_hard_tanh_is_recognised_in_whatever_words(call):
+    class Net(Clamped):
+        def forward(self, x):
+            return self.b(call(self.a(x)))
+
+    assert initialize(Net(), stand_in("hard_tanh:2")).a.bias.any()
+    with pytest.raises(DomainError, match=r"'hard_tanh:2(\.0)?' where the design is for 'hard_tanh:1.5'"):
+        initialize(Net(), stand_in("hard_tanh:1.5"))
 
 
 # ------------------------------------------------------------------------------------------- what is refused
@@ -431,6 +511,48 @@ def tied():
     return net
 
 
+class Listed(nn.Module):
+    """Layers in a plain list, of which the model knows nothing."""
+
+    def __init__(self, first=lambda x: x):
+        super().__init__()
+        self.a, self.phi, self.ls, self.first = nn.Linear(4, 4), phi(), [nn.Linear(4, 4)], first
+
+    def forward(self, x):
+        return self.ls[0](self.phi(self.a(self.first(x))))
+
+
+def with_third(**parameters):
+    net = mlp((6, 6, 6))
+    for name, tensor in parameters.items():
+        setattr(net[2], name, nn.Parameter(tensor))
+    return net
+
+
+def shared_bias():
+    net = mlp((6, 6, 6))
+    net[2].bias = net[0].bias
+    return net
+
+
+def overlapping():
+    net, both = mlp((6, 6, 6)), torch.randn(11, 6)
+    net[0].weight, net[2].weight = nn.Parameter(both[:6]), nn.Parameter(both[5:])
+    return net
+
+
+def expanded():
+    return with_third(weight=torch.randn(1, 6).expand(6, 6))
+
+
+def sparse():
+    return with_third(weight=torch.eye(6).to_sparse())
+
+
+def flat():
+    return with_third(weight=torch.randn(6))
+
+
 def between(*modules, n=6):
     return nn.Sequential(nn.Linear(4, 6), phi(), *modules, nn.Linear(n, 6), phi(), nn.Linear(6, 2))
 
@@ -449,8 +571,8 @@ REFUSED = {
         "'crelu:1.0364,1.17' where",
     ),
     "sigmoid at the end": (lambda: nn.Sequential(*mlp((4, 6, 2)), nn.Sigmoid()), "'3' .Sigmoid.*'sigmoid' where"),
-    "unknown activation": (lambda: between(nn.Softsign()), "'2' .Softsign.*not the design's"),
-    "function": (Clamped, "unction 'clamp'.*not the design's"),
+    "unknown activation": (lambda: between(nn.Softsign()), "'2' .Softsign.*not recognised as the design's"),
+    "function": (Clamped, "unction 'clamp'.*'crelu:0,1' where the design is for"),
     "no activation": (lambda: nn.Sequential(nn.Linear(4, 2)), r"1 weight layer\(s\) and no activation"),
     "a layer alone": (lambda: nn.Linear(4, 2), "no activation"),
     "two layers": (lambda: nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2), phi()), "'1' .*two weight layers in a row"),
@@ -468,11 +590,18 @@ REFUSED = {
     "recurrent": (lambda: between(nn.GRU(6, 6)), "'2' .GRU.*recurrent"),
     "residual": (Residual, "residual addition"),
     "twice": (Twice, "'b' .*used more than once"),
-    "shared": (tied, "'4' .*its weights are those of module '2'"),
+    "shared": (tied, "'4' .*its weight lies in the memory of the weight of module '2'"),
     "unused": (Unused, "'b.weight' of Linear.*does not use"),
     "scaled": (Scaled, "unction 'mul'"),
     "bare tensor": (Bare, "ensor 'scale'"),
-    "module made in forward": (MadeInForward, r"\(the model itself\).*parameters of its own"),
+    "module made in forward": (MadeInForward, "MadeInForward uses a CReLU that is none of its submodules"),
+    "layers in a list": (Listed, r"Listed uses a Linear that is none of its submodules(.*\n)*.*nn.ModuleList"),
+    "layers in a list, untraced": (lambda: Listed(lambda x: x if x.sum() > 0 else -x), "Listed uses a Linear"),
+    "shared bias": (shared_bias, "'2' .*its bias lies in the memory of the bias of module '0'"),
+    "overlapping views": (overlapping, "'2' .*its weight lies in the memory of the weight of module '0'"),
+    "one row, expanded": (expanded, r"'2' .Linear. has a weight of shape \(6, 6\) and strides \(0, 1\)"),
+    "sparse weights": (sparse, "'2' .Linear. has a weight of the layout torch.sparse_coo"),
+    "weights of another rank": (flat, r"'2' .Linear. has a weight of shape \(6,\)"),
     "bilinear": (lambda: between(nn.Bilinear(6, 6, 6)), "'2' .Bilinear"),
     "no bias": (lambda: mlp((4, 6, 2), bias=False), "odule '0' .Linear. has no bias"),
     "no bias in the last hidden": (
@@ -493,12 +622,45 @@ REFUSED = {
 def test_refused_models_keep_their_weights(name):
     make, message = REFUSED[name]
     net = make()
-    plain = "lazy" not in name and name != "meta"
+    plain = name not in ("lazy", "meta", "sparse weights")
     before = state(net) if plain else None
     with pytest.raises(DomainError, match=message) as caught:
         initialize(net, DESIGN)
     assert str(caught.value).count("\n  ") == 2
     assert not plain or unchanged(net, before)
+
+
+def test_views_of_one_tensor_that_share_no_entry_are_independent():
+    both = torch.randn(6, 12)
+    net = with_third(weight=both[:, 6:])
+    net[0].weight = nn.Parameter(both[:, :6])
+    initialize(net, DESIGN)
+    assert torch.equal(net[2].weight, initialize(mlp((6, 6, 6)), DESIGN)[2].weight)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"output_sigma_w": 1e30}, r"odule '2' .Linear. holds numbers up to 6.55e\+04 .torch.float16.*4.08e\+29"),
+        ({"input_second_moment": 1e-12}, "odule '0' .Linear. holds numbers up to"),
+    ],
+)
+def test_numbers_that_overflow_the_type_are_refused_before_any_is_written(arguments, message):
+    net = mlp((6, 6, 6)).half()
+    before = state(net)
+    with pytest.raises(DomainError, match=message):
+        initialize(net, DESIGN, **arguments)
+    assert unchanged(net, before)
+    initialize(net.double(), DESIGN, **arguments)
+
+
+def test_largest_numbers_that_are_accepted_do_not_overflow():
+    """12.3 standard deviations are held; 2·10⁶ normal numbers reach 5 of them."""
+    net = mlp((1000, 1000, 1000)).half()
+    initialize(net, DESIGN, output_sigma_w=math.sqrt(1000) * 65504 / 12.4)
+    assert net[2].weight.isfinite().all()
+    with pytest.raises(DomainError, match="holds numbers up to"):
+        initialize(net, DESIGN, output_sigma_w=math.sqrt(1000) * 65504 / 12.2)
 
 
 def test_even_kernels_are_refused_for_delta_orthogonal_weights_before_anything_is_changed():
@@ -524,6 +686,8 @@ def test_even_kernels_are_refused_for_delta_orthogonal_weights_before_anything_i
         ({"design": edge_of_chaos("tanh", q=1.0)}, "without phi"),
         ({"model": "net.pt"}, "A str was given"),
         ({"model": nn.Sequential}, "A type was given"),
+        ({"output_sigma_w": torch.ones(2)}, "output_sigma_w = .?tensor"),
+        ({"input_second_moment": torch.ones((), device="meta")}, "input_second_moment = .?tensor"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
@@ -581,6 +745,19 @@ def test_samples_without_a_length_are_refused(make, x, message):
         scale_inputs(make(x), DESIGN)
 
 
-def test_text_is_no_input():
-    with pytest.raises(DomainError, match="type <U1"):
-        scale_inputs([["a"]], DESIGN)
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([["a"]], "type <U1"),
+        ([[1, 2], [3]], "cannot be made an array"),
+        (torch.eye(3).to_sparse(), "layout torch.sparse_coo"),
+        (torch.ones(2, 3, device="meta"), "device meta"),
+    ],
+)
+def test_what_is_no_dense_array_of_numbers_is_no_input(x, message):
+    with pytest.raises(DomainError, match=message):
+        scale_inputs(x, DESIGN)
+
+
+def test_an_empty_batch_of_tensors_stays_empty():
+    assert scale_inputs(torch.randn(0, 3), DESIGN).shape == (0, 3)

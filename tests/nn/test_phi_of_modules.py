@@ -7,6 +7,8 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from gpdeep.activations import activation  # noqa: E402
+from gpdeep.errors import DomainError  # noqa: E402
 from gpdeep.nn.chain import read_chain  # noqa: E402
 
 MODULES = {
@@ -27,17 +29,39 @@ MODULES = {
     "hard_tanh:2": nn.Hardtanh(-2, 2),
     "st:0.5": nn.Softshrink(0.5),
     "leaky_relu:0.2": nn.LeakyReLU(0.2),
+    "crelu:0,2": nn.Hardtanh(0, 2),
 }
-FUNCTIONS = {
-    "tanh": torch.tanh,
-    "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-    "elu:0.5": lambda x: F.elu(x, 0.5),
-    "sin": torch.sin,
-    "sigmoid": lambda x: x.sigmoid(),
-    "leaky_relu:0.2": lambda x: F.leaky_relu(x, 0.2),
-}
+FUNCTIONS = [
+    ("tanh", torch.tanh),
+    ("tanh", lambda x: x.tanh_()),
+    ("gelu", F.gelu),
+    ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")),
+    ("silu", F.silu),
+    ("elu:0.5", lambda x: F.elu(x, 0.5)),
+    ("elu", F.elu_),
+    ("sin", torch.sin),
+    ("sigmoid", lambda x: x.sigmoid()),
+    ("leaky_relu:0.2", lambda x: F.leaky_relu(x, 0.2)),
+    ("hard_tanh", F.hardtanh),
+    ("hard_tanh:2", lambda x: F.hardtanh(x, -2, 2)),
+    ("hard_tanh:2", lambda x: torch.clamp(x, -2, 2)),
+    ("hard_tanh:2", lambda x: x.clip(max=2.0, min=-2.0)),
+    ("relu", lambda x: torch.clamp(x, min=0)),
+    ("relu", lambda x: x.clamp_min(0.0)),
+    ("relu6", lambda x: x.clamp(0, 6)),
+    ("relu6", F.relu6),
+    ("crelu:0,1.5", lambda x: F.hardtanh_(x, 0, 1.5)),
+    ("softplus", F.softplus),
+    ("softplus:5", lambda x: F.softplus(x, beta=5)),
+    ("st:0.5", F.softshrink),
+    ("st:0.25", lambda x: F.softshrink(x, 0.25)),
+]
+NOT_OF_THE_CATALOGUE = [
+    lambda x: x.clamp(-1, 2),
+    lambda x: x.clamp(max=1),
+    lambda x: x.clamp(0, x.shape[0]),
+    lambda x: F.softplus(x, 1.0, 5.0),
+]
 
 
 class Functional(nn.Module):
@@ -62,9 +86,18 @@ def test_module_is_read_by_its_name_and_has_its_values(name: str) -> None:
         torch.testing.assert_close(phi(x * 1.001), MODULES[name](x), rtol=4e-15, atol=atol)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_function_is_read_by_its_name(name: str) -> None:
-    assert read_chain(Functional(FUNCTIONS[name])).phi.name == name
+@pytest.mark.parametrize(("name", "function"), FUNCTIONS)
+def test_function_is_read_by_its_name_and_has_its_values(name: str, function) -> None:
+    phi = read_chain(Functional(function)).phi
+    assert phi.name == activation(name).name
+    x = torch.linspace(-12, 12, 4801, dtype=torch.float64)
+    torch.testing.assert_close(phi(x), function(x.clone()), rtol=4e-15, atol=2.1e-9 if "softplus" in name else 4e-15)
+
+
+@pytest.mark.parametrize("function", NOT_OF_THE_CATALOGUE)
+def test_function_with_other_numbers_is_none_of_the_catalogue(function) -> None:
+    with pytest.raises(DomainError):
+        read_chain(Functional(function))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -309,6 +309,10 @@ def test_modules_of_ones_own_are_looked_at_when_named():
     assert report.names == ("1",)
     assert report.kinds == ("Cube",)
     assert report.linear[0] == 1 - report.sparsity[0]
+    assert probe(net, inputs(), activations=net[1]) == report
+    assert probe(net, inputs(), activations=nn.ModuleList([net[1]])) == report
+    for wrong in (3, None, [[net[1]]]):
+        refused(net, inputs(), activations=wrong, match=f"activations is a {type(wrong).__name__}")
     assert probe(net, inputs(), activations={net[1]: "tanh"}).kinds == ("tanh",)
     refused(net, inputs(), activations=[Cube()], match="no part of the model")
     refused(net, inputs(), activations=["1"], match="no part of the model")
@@ -393,7 +397,18 @@ def test_activations_that_are_functions_are_refused():
 
 
 @pytest.mark.parametrize(
-    "x", [np.ones(6), np.ones((0, 6)), np.ones((2, 6), complex), np.array([["a"]]), [[1, 2], [3]], torch.ones(6), None]
+    "x",
+    [
+        np.ones(6),
+        np.ones((0, 6)),
+        np.ones((2, 6), complex),
+        np.array([["a"]]),
+        [[1, 2], [3]],
+        torch.ones(6),
+        None,
+        torch.eye(6).to_sparse(),
+        torch.ones(2, 6, device="meta"),
+    ],
 )
 def test_what_is_no_batch_of_inputs_is_refused(x):
     refused(mlp(), x, match=r"inputs")
@@ -412,6 +427,8 @@ def test_outputs_that_are_no_tensor_need_a_loss():
     refused(net, inputs(), match="output is a dict")
     assert np.isfinite(probe(net, inputs(), loss=lambda output: output["logits"]).log_grad_norm2).all()
     refused(net, inputs(), loss=lambda output: 3.0, match="loss is a float")
+    for loss in ("abc", 3):
+        refused(net, inputs(), loss=loss, match=f"loss is {loss!r}")
     refused(net, inputs(), loss=lambda output: output["logits"].detach(), match="no gradient")
 
 

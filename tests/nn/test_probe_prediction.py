@@ -115,6 +115,9 @@ def test_design_stands_in_for_unknown_functions():
         ({"sigma_w": 0.0}, "sigma_w = 0.0"),
         ({"sigma_w": np.nan}, "sigma_w = nan"),
         ({"sigma_w": 1.0, "sigma_b": -0.1}, "sigma_b = -0.1"),
+        ({"sigma_w": 1.0, "sigma_b": torch.zeros(2)}, "sigma_b = .?tensor"),
+        ({"sigma_w": torch.ones(2)}, "sigma_w = .?tensor"),
+        ({"design": SimpleNamespace(phi="relu", sigma_w=1.0, sigma_b=0.0, q_star=None)}, "q_star = None"),
         ({"design": SimpleNamespace(phi="relu", sigma_w=1.0, sigma_b=0.0, q_star=1.0), "sigma_w": 1.0}, "together"),
         ({"design": SimpleNamespace(phi="relu", sigma_w=1.0)}, "sigma_b"),
         ({"design": "crelu"}, "lacks"),
@@ -131,6 +134,15 @@ def test_other_modules_in_between_are_named():
     assert report.status.code is StatusCode.OUTSIDE_VALIDITY
     assert report.status.messages == ("Predicted is a plain chain; the model also has BatchNorm1d.",)
     assert probe(net, X).status.code is StatusCode.OK
+
+
+def test_what_runs_after_the_last_activation_is_not_part_of_the_prediction():
+    head = [nn.Dropout(0.5), nn.Unflatten(1, (4, 2)), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Softmax(1)]
+    report = probe(nn.Sequential(nn.Linear(6, 8), nn.Tanh(), *head), X, sigma_w=1.0)
+    assert report.status.code is StatusCode.OK
+    before = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), *head, nn.Linear(4, 8), nn.Tanh())  # negative control
+    messages = probe(before, X, sigma_w=1.0).status.messages
+    assert messages == ("Predicted is a plain chain; the model also has Dropout, AdaptiveAvgPool1d, Softmax.",)
 
 
 @pytest.mark.parametrize("factor", [0.0, np.inf])
