@@ -126,14 +126,14 @@ def test_slope_and_curvature_share_the_colour_of_their_sparsity(levels):
 
 
 def test_designs_lie_on_the_curve_of_their_sparsity_whatever_their_scale(levels):
-    designs = [design("crelu", 0.9, slope=0.8, q=3.0), design("crelu", 0.8, m=6.0)]
+    designs = [design("crelu", 0.9, slope=0.8, q=3.0), design("crelu", 0.8, m=5.0)]
     ax = plot_clip_levels(levels, designs=designs)
     at, far = (one for one in ax.lines if one.get_color() == "black")
     m, slope = at.get_xdata()[0], at.get_ydata()[0]
     assert slope == designs[0].slope
     np.testing.assert_allclose(np.interp(m, levels.m, levels.slope[1]), 0.8, rtol=0, atol=1e-3)  # grid of 2 %
-    assert list(far.get_xdata()) == [6.0]
-    assert ax.get_xlim()[1] > 6.0
+    assert list(far.get_xdata()) == [5.0]
+    assert ax.get_xlim()[1] > 5.0
     drawn(ax)
 
 
