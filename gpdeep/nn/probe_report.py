@@ -75,7 +75,10 @@ class ProbeReport(Result):
         notes = []
         if predicted:
             aim = "" if self.q_star is None else f", q* = {self.q_star:.4g}"
-            notes.append(f"predicted for σ_w = {self.sigma_w:.6g}, σ_b = {self.sigma_b:.6g}{aim}")
+            notes.append(
+                f"predicted for σ_w = {self.sigma_w:.6g}, σ_b = {self.sigma_b:.6g}{aim}, from the measured first q"
+            )
+            notes.append("and last ln|g|²; ±: between networks, for one input; 5 %, median, 95 %: over inputs")
         notes += [f"note: {message}" for message in self.status.messages]
         what = f"{len(self.names)} activation{'' if len(self.names) == 1 else 's'}"
         what += f" {self.kinds[0]}" if common else ""

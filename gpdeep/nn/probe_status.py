@@ -70,7 +70,8 @@ def mismatch(records: list[SiteRecord], phi: Activation | None, q_star: float | 
     first = float(np.median(records[0].q))
     if q_star is not None and not q_star / 2 <= first <= 2 * q_star:
         messages.append(
-            f"The first activation has the variance {first:.4g} (median over inputs) where q* is {q_star:.4g}: scale "
-            "the inputs to the mean square (q* - σ_b²)/σ_w²."
+            f"The first activation has the variance {first:.4g} (median over inputs) where q* is {q_star:.4g}: the "
+            "weights are not the design's (initialize), or the inputs have another mean square than it was told: that "
+            "of scale_inputs(x, design), or its input_second_moment where one was given."
         )
     return messages

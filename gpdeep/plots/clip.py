@@ -176,7 +176,9 @@ def _tolerated(width: Any, below: Any) -> str:
     if not above.size:
         return "tolerated at every width shown"
     first = above[-1] + 1
-    return f"tolerated from width {width[first]} on" if first < len(width) else "tolerated at no width shown"
+    if first == len(width):
+        return "tolerated at no width shown"
+    return f"tolerated from between widths {width[first - 1]} and {width[first]} on"
 
 
 def _width_axis(ax: Any, width: Any) -> None:

@@ -70,7 +70,8 @@ def design(
     width, depth : int, optional
         n and L hidden layers, both or none: adds the probability of escape.
     q : float
-        q*, the variance of pre-activations: a scale of everything but the input.
+        q*, the variance of pre-activations: a scale. τ, m and σ_b go with √q*, σ_w stays as it is; inputs are to have
+        a mean square proportional to q* (`Design.input_second_moment`).
     p_fail : float
         The probability of escape that is tolerated, in (0, 1).
     law : str
@@ -90,6 +91,11 @@ def design(
 
     Notes
     -----
+    *Which slope?* With width and depth, leave it out; else 0.7 is a good start. *Convolutions*: the number of channels
+    is the width, on the safe side; of several widths take the smallest. *A network* is made by `gpdeep.nn.module_of`,
+    `initialize` and `scale_inputs`, and looked at by `probe`. Much deeper than n (1 - s) layers it does not train in
+    reach of a CPU, whatever its variance (measured, not derived).
+
     m, σ_w and σ_b to a relative 1e-13 for slopes above 0.001 (for the hard tanh with η near 1 too, where σ_b² is a
     difference of nearly equal numbers); below, the rounding of τ + m shows. For a function, all levels between 0.001
     and 30 √q* are found; the smallest is taken, and the others are in `other_levels`. 10 to 50 ms with `slope`, some
@@ -184,13 +190,12 @@ def _feasible(members: Family, m: float, q: float, slope: float | None) -> Varia
             raise
         asked = f"slope {slope:g} takes m = {m:.6g}" if slope is not None else f"m = {m:.6g}"
         steepest = members.slope(most, q)
-        slopes = f"a slope up to {steepest:.3g}, " if steepest > 0 else ""
+        choice = f"m up to {most:.4g}, a slope up to {steepest:.3g}, or " if steepest > 0 else ""
         raise InfeasibleError(
             f"{error.found} ({asked}.)",
             "σ_b² ≥ 0 binds: a variance cannot be negative. For τ < 0 the clip level is limited: here m ≤ "
             f"{most:.6g}, where V'(q*) = {steepest:.4g}.",
-            f"Choose m up to {most:.4g}, {slopes}or a threshold of 0 or more (sparsity of at least 0.5 for crelu), "
-            "where σ_b² ≥ 0 never binds.",
+            f"Choose {choice}a threshold of 0 or more (crelu: a sparsity of at least 0.5), where σ_b² ≥ 0 never binds.",
         ) from error
 
 

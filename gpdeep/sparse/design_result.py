@@ -51,8 +51,8 @@ class Design(Result):
     other_levels : tuple of float
         Further clip levels with the same slope (families of one's own).
     input_second_moment : float
-        The E x² of inputs that puts the first layer at q*: (q* - σ_b²)/σ_w² = E φ². The one thing that the scale q*
-        does not rescale.
+        The E x² of inputs that puts the first layer at q*: (q* - σ_b²)/σ_w² = E φ². Like all variances it is
+        proportional to q*; but the inputs of a data set do not change by themselves when q* does.
     escape_threshold : float
         min(2q*, q_u).
     escape_probability, escape_error : float or None
@@ -105,7 +105,7 @@ class Design(Result):
 
     def gradient_spread(self, width: int, depth: int) -> float:
         """Standard deviation of the log squared gradient over L layers of width n, to leading order."""
-        return gradient_spread(self.phi, self.q_star, width, depth)
+        return gradient_spread(self.layer, self.q_star, width, depth)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``gpdeep clip --json`` prints."""
@@ -113,7 +113,8 @@ class Design(Result):
         for name in ("phi", "escape"):
             plain.pop(name)
         n, depth = self.options["width"], self.options["depth"]
-        plain["log_gradient_std"] = None if n is None else self.gradient_spread(n, depth)
+        stable = self.basin[0] < self.q_star < self.basin[1]
+        plain["log_gradient_std"] = self.gradient_spread(n, depth) if n is not None and stable else None
         return {"schema_version": SCHEMA_VERSION, "command": "clip", "inputs": plain.pop("options"), **plain}
 
     def __str__(self) -> str:
@@ -127,16 +128,18 @@ class Design(Result):
             f"  σ_b = {self.sigma_b:.12g}   (σ_b² = {self.sigma_b**2:.12g})",
             f"  q*  = {self.q_star:.12g}; inputs with E x² = {self.input_second_moment:.12g} start there",
             f"  V'(q*) = {self.slope:.9g}, V''(q*) = {self.curvature:.6g}, χ₁ = 1, χ₁' = {self.d_chi_1:.6g}",
-            f"  1-c falls as 4/(κ l)², κ = {self.kappa:.6g}; C(0) = {self.c_zero:.4g}; noise c = {self.noise:.5g}",
+            f"  correlations near 1 as 4/(κ l)², κ = {self.kappa:.6g}; C(0) = {self.c_zero:.4g}",
+            f"  at width n one layer's variance fluctuates by {self.noise:.5g}/√n",
         ]
         if math.isfinite(self.fold_slope):
             lines.append(f"  slopes up to {self.fold_slope:.4g} have no second stable variance")
         if self.escape_probability is not None:
             n, depth = o["width"], o["depth"]
-            lines.append(
-                f"  width {n}, {depth} layers: P(variance > {self.escape_threshold:.4g}) = "
-                f"{self.escape_probability:.3g}; log squared gradients spread by ±"
-                f"{self.gradient_spread(n, depth):.3g}"
-            )
+            chance = f"P(variance > {self.escape_threshold:.4g}) = {self.escape_probability:.3g}"
+            lines.append(f"  width {n}, {depth} layers: {chance}")
+            if self.basin[0] < self.q_star:
+                lines.append(
+                    f"  log squared gradients of random networks spread by ±{self.gradient_spread(n, depth):.3g}"
+                )
         table = str(FixedPoints(points=self.fixed_points, marginal=False, grows=False))
         return "\n".join([*lines, "", table, *self.status.messages])

@@ -5,7 +5,7 @@ r"""Families of activations with one free clip level m, on the edge of chaos at 
 
 All of them are positively homogeneous together with their parameters, φ_{λτ,λm}(λx) = λ φ_{τ,m}(x), so a network at
 (τ, m, q*, σ_b²) is one at (τ/√q*, m/√q*, 1, σ_b²/q*) with all pre-activations multiplied by √q* and the same weights:
-q* is a scale. What it does not rescale is the input (`Design.input_second_moment`).
+q* is a scale. What does not follow by itself is the input, which has to be rescaled too (`Design.input_second_moment`).
 
 A family of one's own is any function m ↦ `PiecewiseLinear`; its levels are searched for, as there may be several.
 

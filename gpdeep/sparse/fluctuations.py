@@ -10,12 +10,17 @@ a = V''/2, temperature c²/2n) is, in escapes a layer,
 
     (1 - η)/2π · exp(-n (1 - η)³/(3a²c²)).
 
-A squared gradient is multiplied layer by layer by σ_w² mean(φ'(h_i)² ζ_i²), with independent standard normal ζ of the
-backward weights: mean χ₁, relative variance (3 E φ'⁴/(E φ'²)² - 1)/n, which is (3/p - 1)/n for slopes 0 and 1 with p
-the linear fraction. So the logarithm of a squared gradient spreads over L layers by about √(L (3/p - 1)/n).
+A squared gradient is multiplied layer by layer by G_l = σ_w² mean(φ'(h_i)² ζ_i²), with independent standard normal ζ of
+the backward weights, so ln G_l = ln χ₁(K_l) + u_l, var u_l = (3 E φ'⁴/(E φ'²)² - 1)/n, which is (3/p - 1)/n for slopes
+0 and 1 with p the linear fraction. The variances K_l fluctuate too, are remembered by η from layer to layer, and the
+same h_i make both u_l and the next K: with α = χ₁'/χ₁ and g_k = α (1 - η^k)/(1 - η), k layers before the last,
 
-All are estimates to leading order; `escape_probability` is the number to trust for escapes. The gradient's spread takes
-backward weights as independent of forward ones, and networks show some 10 % more.
+    var Σ_l ln G_l = (1/n) Σ_{k<L} [ 3 E φ'⁴/(E φ'²)² - 1 + 2 g_k σ_w² (E φ'²φ²/E φ'² - E φ²) + g_k² c² ].
+
+For η near 1 and α > 0 the last two terms are most of it.
+
+All are estimates to leading order in 1/n; `escape_probability` is the number to trust for escapes. The gradient's
+spread takes backward weights as independent of forward ones.
 """
 
 from __future__ import annotations
@@ -25,11 +30,12 @@ import math
 import numpy as np
 
 from ..activations import PiecewiseLinear
+from ..activations.linear_panels import Panels, expectations
 from ..errors import DomainError
 from ..finite.checks import check_integer, check_width
 from ..gaussian.arguments import variance
 from ..meanfield.variance import VarianceMap
-from .unit_shares import piece_probabilities
+from ..result import FloatArray
 
 _FIXED = 1e-6
 
@@ -110,16 +116,18 @@ def kramers_rate(layer: VarianceMap, q: float, width: int) -> float:
     return (1 - slope) / (2 * math.pi) * math.exp(-n * (1 - slope) ** 3 / (3 * a * a * c * c))
 
 
-def gradient_spread(phi: PiecewiseLinear, q: float, width: int, depth: int) -> float:
-    r"""The standard deviation of the log squared gradient over L layers of width n, √(L (3 Eφ'⁴/(Eφ'²)² - 1)/n).
+def gradient_spread(layer: VarianceMap, q: float, width: int, depth: int) -> float:
+    r"""The standard deviation of the log squared gradient over L layers of width n.
+
+        var = (1/n) Σ_{k<L} [ 3 Eφ'⁴/(Eφ'²)² - 1 + 2 g_k σ_w² (Eφ'²φ²/Eφ'² - Eφ²) + g_k² c² ],
+        g_k = (χ₁'/χ₁)(1 - η^k)/(1 - η)
 
     Parameters
     ----------
-    phi : PiecewiseLinear
-    q : float
-        Variance of the pre-activations.
-    width, depth : int
-        n and L.
+    layer, q, width
+        As `stationary_fluctuation`, of a piecewise-linear activation.
+    depth : int
+        L: factors of the product, one a layer.
 
     Returns
     -------
@@ -128,31 +136,39 @@ def gradient_spread(phi: PiecewiseLinear, q: float, width: int, depth: int) -> f
     Raises
     ------
     DomainError
-        An argument is out of range.
+        As `stationary_fluctuation`; or φ is not piecewise linear, or no unit responds.
 
     Notes
     -----
-    Leading order in 1/n for each layer, L times. 3.08 was measured where it gives 2.85 (CReLU, 85 % zeros, V' = 0.5,
-    width 300, 100 layers).
+    Within two standard errors (5 %) of 240 networks each of width 300 and depth 100, for six stable designs with η from
+    0.5 to 0.9. Not for designs with an unstable variance nearby: networks that escape have gradients of other sizes.
 
     Examples
     --------
-    ReLU: √(5L/n).
+    CReLU, 85 % zeros, V' = 0.7: 3.48 ± 0.16 was measured in such networks.
 
-    >>> from gpdeep import activation
-    >>> print(f"{gradient_spread(activation('relu'), 1.0, 300, 100):.6f} {(5 / 3) ** 0.5:.6f}")
-    1.290994 1.290994
+    >>> from gpdeep.sparse import design
+    >>> print(f"{gradient_spread(design('crelu', 0.85, slope=0.7).layer, 1.0, 300, 99):.2f}")
+    3.48
     """
     n, layers = check_width(width), check_integer("depth", depth, 0, 10**5)
-    if not isinstance(phi, PiecewiseLinear):
+    stationary_fluctuation(layer, q, n)
+    phi = layer.phi
+    moments = phi.moments(q)
+    second = float(moments.slope_second)
+    if not isinstance(phi, PiecewiseLinear) or not second > 1e-100:
         raise DomainError(
-            f"phi is {phi!r}.", "The fourth moment of slopes is known for piecewise-linear activations.", "Give one."
+            f"{phi.name} has E φ'² = {second:.3g} at q = {q:g}.",
+            "It is not piecewise linear, or no unit responds.",
+            "Use a piecewise-linear activation at a larger variance.",
         )
-    probability = piece_probabilities(phi, np.asarray(variance("q", q)))
-    slopes = phi.pieces.slopes
-    second, fourth = float(probability @ slopes**2), float(probability @ slopes**4)
-    if not second > 1e-100:
-        raise DomainError(
-            f"{phi.name} has E φ'² = {second:.3g} at q = {q:g}.", "No unit responds.", "Use a larger variance."
-        )
-    return math.sqrt(layers * (3 * fourth / second**2 - 1) / n)
+
+    def columns(panels: Panels, s: FloatArray) -> list[FloatArray]:
+        slope2 = panels.slope(s) ** 2
+        return [panels.mean(slope2**2 + 0 * panels.z), panels.mean(slope2 * panels.value(s) ** 2)]
+
+    fourth, mixed = (float(part[0]) for part in expectations(phi.pieces, [np.sqrt(np.array([float(q)]))], columns))
+    slope = float(layer.slope(q))
+    memory = float(layer.d_chi_1(q) / layer.chi_1(q)) * (1 - slope ** np.arange(layers)) / (1 - slope)
+    own, shared = 3 * fourth / second**2 - 1, layer.sigma_w**2 * (mixed / second - float(moments.second))
+    return math.sqrt(float(np.sum(own + 2 * memory * shared + (memory * float(layer.noise(q))) ** 2)) / n)
