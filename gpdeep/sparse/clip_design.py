@@ -4,9 +4,9 @@ r"""From a wanted sparsity to a clip level, weight and bias variances: `design`,
 
 The edge of chaos, χ₁ = 1, keeps angles and gradients from growing or shrinking exponentially; V'(q*) = η < 1 keeps the
 variance. Both together take a clip, and every η in (0, 1) has exactly one level (`clipping`). A smaller η pulls
-variances back faster and fluctuates less, but merges correlations sooner (κ) and leaves fewer units linear, so that
-gradients are noisier (`fluctuations`); a larger one has the opposite price, and beyond the `fold` a second stable
-variance in which gradients explode.
+variances back faster and fluctuates less, but merges correlations sooner (κ) and leaves fewer units linear; a larger
+one has the opposite price, and beyond the `fold` a second stable variance in which gradients explode. Gradients are
+noisy at both ends: of few linear units, or of variances that are long remembered (`fluctuations`).
 
 Which η? Given width n and depth L, the largest on a grid of 0.05 whose probability of escape is below p_fail, and below
 the fold (`safe_slope`).
