@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -211,8 +212,7 @@ def _answer(
     slope: float | None,
 ) -> Design:
     """The design with everything that is known about it."""
-    phi = layer.phi
-    assert isinstance(phi, PiecewiseLinear)
+    phi = cast(PiecewiseLinear, layer.phi)  # families make nothing else
     points = _with_q_star(points_of(layer), layer, q)
     stays = next((point for point in points if point.q == q), None)
     above = [point for point in points if point.q > q]

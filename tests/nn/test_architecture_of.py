@@ -27,16 +27,6 @@ from gpdeep.nn.weights import TRUNCATED_KURTOSIS, TRUNCATED_VARIANCE, describe  
 Z = 5.0
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(20240229)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
-
-
 def gaussian(module, sigma_w=2**0.5, sigma_b=0.0):
     """`module` with Gaussian weights of the given standard deviations, in place."""
     with torch.no_grad():

@@ -32,14 +32,6 @@ SETTLED = slice(10, None)  # where V' = 0.6 has forgotten the start, to 0.6^10 <
 Z, T = z_limit(2 * 2 * DEPTH), float(stdtrit(NETWORKS - 1, 1 - p_limit(2 * 6) / 2))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def law():
     """Of a dense network as wide as the convolutions have channels; no path is stopped."""

@@ -19,16 +19,6 @@ from gpdeep.result import StatusCode, load  # noqa: E402
 EPS = 2000 * np.finfo(float).eps
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(20240229)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
-
-
 def refused(*args, match, **kwargs):
     with pytest.raises(DomainError, match=match) as caught:
         probe(*args, **kwargs)

@@ -23,16 +23,6 @@ from tests.finite.chance import FALSE_ALARM, z_limit  # noqa: E402
 X = np.random.default_rng(1).normal(size=(5, 6)) * np.arange(1, 6)[:, None]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(20240229)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
-
-
 def chain(widths, phis, sigma_w=2**0.5, sigma_b=0.0):
     """Linear, φ, ..., Linear, with Gaussian weights of variance σ_w²/fan-in."""
     layers = []
