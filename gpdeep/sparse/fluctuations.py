@@ -5,7 +5,7 @@ Near q* with V' = η < 1, V'' and noise c/√n a layer, x = K - q* follows x' = 
     stationary std   c/√(n(1 - η²)),        mean shift   V'' c² / (2n(1 - η)(1 - η²)),
 
 both to leading order in 1/n. If V is convex there, x_u = 2(1 - η)/V'' is the unstable point of this parabola, a barrier
-of height ∝ (1 - η)³, and Kramers' rate of passing it (Kramers 1940, eq. 17, for the gradient flow of -(1 - η)x + ax²,
+of height ∝ (1 - η)³, and Kramers' rate of passing it (Kramers 1940, for the gradient flow of -(1 - η)x + ax²,
 a = V''/2, temperature c²/2n) is, in escapes a layer,
 
     (1 - η)/2π · exp(-n (1 - η)³/(3a²c²)).
@@ -99,7 +99,7 @@ def kramers_rate(layer: VarianceMap, q: float, width: int) -> float:
 
     References
     ----------
-    Kramers 1940, Physica 7, 284, eq. 17.
+    Kramers 1940, Physica 7, 284.
 
     Examples
     --------
