@@ -77,6 +77,10 @@ class Activation(ABC):
     def derivative(self, x: Any) -> Any:
         """φ'(x), elementwise, for a numpy array or a torch tensor; at a kink the mean of both sides."""
 
+    @abstractmethod
+    def second_derivative(self, x: Any) -> Any:
+        """φ''(x) off the kinks, elementwise, for a numpy array."""
+
     @property
     @abstractmethod
     def kinks(self) -> tuple[tuple[float, float], ...]:

@@ -188,6 +188,10 @@ class PiecewiseLinear(Activation):
             y = xp.where(x == knot, xp.full_like(y, (slopes[j - 1] + slopes[j]) / 2), y)
         return y if tensor else y[()]
 
+    def second_derivative(self, x: Any) -> Any:
+        """φ'' = 0 off the kinks."""
+        return np.zeros_like(np.asarray(x, dtype=np.float64))[()]
+
     # ------------------------------------------------------------------ one variable
 
     def moments(self, q: Any) -> Moments:

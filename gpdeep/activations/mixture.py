@@ -78,6 +78,10 @@ class Mixture(Activation):
         """φ'(x) for pre-activations whose last axis runs over the neurons of the layer."""
         return self._by_channel(x, [part.derivative for part in self.parts])
 
+    def second_derivative(self, x: Any) -> Any:
+        """φ''(x), off the kinks, for pre-activations whose last axis runs over the neurons of the layer."""
+        return self._by_channel(x, [part.second_derivative for part in self.parts])
+
     def _by_channel(self, x: Any, functions: list[Callable[[Any], Any]]) -> Any:
         if not array_api_compat.is_array_api_obj(x) or x.ndim == 0:
             raise DomainError(

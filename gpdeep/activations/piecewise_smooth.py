@@ -119,6 +119,10 @@ class PiecewiseSmooth(Activation):
             value = xp.where(at == knot, xp.asarray(sides.mean(), dtype=value.dtype), value)
         return value if is_torch_array(x) else value[()]
 
+    def second_derivative(self, x: Any) -> Any:
+        """φ''(x) off the kinks, elementwise, for a numpy array."""
+        return self.curvature(np.asarray(x, dtype=np.float64))[()]
+
     @property
     def kinks(self) -> tuple[tuple[float, float], ...]:
         """Pairs (t, c²) of the points where φ' jumps and the squared jump."""

@@ -29,12 +29,30 @@ _NORMAL_CDF = taylor.integral(taylor.gaussian(1 / math.sqrt(2 * math.pi), 0.5), 
 _SOFTPLUS = taylor.integral(_SIGMOID, math.log(2))
 _GELU_GATE = taylor.sigmoid_of([0.0, 2 * functions.GELU_RATE, 0.0, 2 * functions.GELU_RATE * functions.GELU_CUBE])
 
-TANH = Smooth("tanh", functions.tanh, functions.tanh_slope, math.pi / 2, None, tuple(taylor.tanh_of(_X)))
-ERF = Smooth(
-    "erf", functions.erf, functions.gaussian_slope, math.inf, ERF_FORM, tuple(taylor.integral(_ERF_SLOPE, 0.0))
+TANH = Smooth(
+    "tanh", functions.tanh, functions.tanh_slope, math.pi / 2, None, tuple(taylor.tanh_of(_X)), functions.tanh_curvature
 )
-SIGMOID = Smooth("sigmoid", functions.sigmoid, functions.sigmoid_slope, math.pi, None, tuple(_SIGMOID))
-GELU = Smooth("gelu", functions.gelu, functions.gelu_slope, math.inf, GELU_FORM, tuple(taylor.times_x(_NORMAL_CDF)))
+ERF = Smooth(
+    "erf",
+    functions.erf,
+    functions.gaussian_slope,
+    math.inf,
+    ERF_FORM,
+    tuple(taylor.integral(_ERF_SLOPE, 0.0)),
+    functions.gaussian_curvature,
+)
+SIGMOID = Smooth(
+    "sigmoid", functions.sigmoid, functions.sigmoid_slope, math.pi, None, tuple(_SIGMOID), functions.sigmoid_curvature
+)
+GELU = Smooth(
+    "gelu",
+    functions.gelu,
+    functions.gelu_slope,
+    math.inf,
+    GELU_FORM,
+    tuple(taylor.times_x(_NORMAL_CDF)),
+    functions.gelu_curvature,
+)
 GELU_TANH = Smooth(
     "gelu_tanh",
     functions.gelu_tanh,
@@ -42,8 +60,17 @@ GELU_TANH = Smooth(
     _CUBIC_POLE,
     None,
     tuple(taylor.times_x(_GELU_GATE)),
+    functions.gelu_tanh_curvature,
 )
-SILU = Smooth("silu", functions.silu, functions.silu_slope, math.pi, None, tuple(taylor.times_x(_SIGMOID)))
+SILU = Smooth(
+    "silu",
+    functions.silu,
+    functions.silu_slope,
+    math.pi,
+    None,
+    tuple(taylor.times_x(_SIGMOID)),
+    functions.silu_curvature,
+)
 MISH = Smooth(
     "mish",
     functions.mish,
@@ -51,10 +78,11 @@ MISH = Smooth(
     3 * math.pi / 4,
     None,
     tuple(taylor.times_x(taylor.tanh_of(_SOFTPLUS.tolist()))),
+    functions.mish_curvature,
 )
-SIN = Smooth("sin", functions.sin, functions.cos, math.inf, SIN_FORM)
-COS = Smooth("cos", functions.cos, functions.minus_sin, math.inf, COS_FORM)
-EXP = Smooth("exp", functions.exp, functions.exp, math.inf, EXP_FORM)
+SIN = Smooth("sin", functions.sin, functions.cos, math.inf, SIN_FORM, curvature=functions.minus_sin)
+COS = Smooth("cos", functions.cos, functions.minus_sin, math.inf, COS_FORM, curvature=functions.minus_cos)
+EXP = Smooth("exp", functions.exp, functions.exp, math.inf, EXP_FORM, curvature=functions.exp)
 
 
 def softplus(beta: float = 1.0) -> Smooth:
@@ -95,4 +123,5 @@ def _softplus(beta: float) -> Smooth:
     name = "softplus" if beta == 1 else label("softplus", beta)
     coefficients = _SOFTPLUS * beta ** (np.arange(taylor.TERMS) - 1.0)
     function, slope = functions.Softplus(beta), functions.SoftplusSlope(beta)
-    return Smooth(name, function, slope, math.pi / beta, None, tuple(coefficients.tolist()))
+    curvature = functions.SoftplusCurvature(beta)
+    return Smooth(name, function, slope, math.pi / beta, None, tuple(coefficients.tolist()), curvature)
