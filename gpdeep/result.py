@@ -30,6 +30,7 @@ SCHEMA_VERSION = 1
 # spelt out: numpy's NDArray is a different kind of alias from Python 3.12 on, which `_decode` could not look into
 FloatArray = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 IntArray = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
+BoolArray = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
 
 
 class StatusCode(enum.StrEnum):

@@ -27,6 +27,7 @@ PUBLIC = [
     "finite",
     "from_callable",
     "gaussian",
+    "leaky",
     "load",
     "meanfield",
     "nn",

@@ -50,6 +50,22 @@ def test_sparse_design_is_what_its_command_prints(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == blocks("text")[3]
 
 
+def without_estimates(text: str) -> str:
+    """The text without what rounding decides: estimated errors and spreads."""
+    return re.sub(r"(± |constant to )[0-9.e-]+", r"\1", text)
+
+
+def test_geodesic_is_what_its_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(blocks("python")[2], {})
+    command = re.search(r"is what `gpdeep (geodesic [^`]*)` prints", README)
+    assert command
+    assert run(command[1].split()) == 0
+    assert without_estimates(capsys.readouterr().out) == without_estimates(blocks("text")[5])
+
+
 def test_sparse_network_is_made_and_probed_as_written(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch", reason="the torch extra is not installed")
     exec(blocks("python")[1], {})
@@ -67,6 +83,7 @@ def test_every_question_is_answered(
         pytest.importorskip(package, reason="the extras of the README's examples are not installed")
     (tmp_path / "net.py").write_text(blocks("python")[0])
     monkeypatch.chdir(tmp_path)
+    exec(blocks("python")[2], {})  # X.npy and Y.npy
     program, *arguments = shlex.split(line)
     assert program == "gpdeep"
     assert run(arguments) == 0

@@ -22,6 +22,7 @@ from .about import cite, schema, version
 from .clip import clip
 from .depth import depth
 from .eoc import eoc
+from .geodesic import geodesic
 from .maps import maps
 
 _INTERRUPTED = 130  # what typer returns for Ctrl-C
@@ -37,6 +38,7 @@ app.command("depth")(depth)
 app.command("maps")(maps)
 app.command("eoc")(eoc)
 app.command("clip")(clip)
+app.command("geodesic")(geodesic)
 app.command("cite")(cite)
 app.command("schema")(schema)
 

@@ -85,11 +85,31 @@ BIBTEX = {
   pages   = {826--848},
   year    = {2008}
 }""",
+    "jacot2024hamiltonian": """@article{jacot2024hamiltonian,
+  title   = {Hamiltonian Mechanics of Feature Learning: Bottleneck Structure in Leaky {ResNets}},
+  author  = {Jacot, Arthur and Kaiser, Alexandre},
+  journal = {arXiv preprint arXiv:2405.17573},
+  year    = {2024}
+}""",
+    "hairer2006geometric": """@book{hairer2006geometric,
+  title     = {Geometric Numerical Integration: Structure-Preserving Algorithms for Ordinary Differential Equations},
+  author    = {Hairer, Ernst and Lubich, Christian and Wanner, Gerhard},
+  publisher = {Springer},
+  edition   = {2},
+  year      = {2006}
+}""",
+    "bertsekas1982constrained": """@book{bertsekas1982constrained,
+  title     = {Constrained Optimization and {Lagrange} Multiplier Methods},
+  author    = {Bertsekas, Dimitri P.},
+  publisher = {Academic Press},
+  year      = {1982}
+}""",
 }
 
 REFERENCES = {
     "depth": ("jakub2023depth", "jakub2023network", "hanin2018products", "li2023differential", "cho2009kernel"),
     "maps": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "murray2022activation", "cho2009kernel"),
     "clip": ("price2024deep", "poole2016exponential", "schoenholz2017deep", "murray2022activation", "fang2008novel"),
+    "geodesic": ("jacot2024hamiltonian", "hairer2006geometric", "bertsekas1982constrained"),
     "eoc": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "hayou2019impact", "murray2022activation"),
 }

@@ -126,6 +126,56 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         log_gradient_std=_NUMBER,
         input_second_moment=_POSITIVE,
     ),
+    "geodesic": _answer(
+        "geodesic",
+        action={"type": "number"},
+        objective={"type": "number"},
+        action_error=_NUMBER,
+        hamiltonian={"type": "number"},
+        hamiltonian_drift=_NOT_NEGATIVE,
+        rank_like={"type": "number"},
+        p=_SERIES,
+        cost_of_identity=_SERIES,
+        cost_of_identity_gamma=_SERIES,
+        kinetic=_SERIES,
+        rank=_SERIES,
+        bottleneck=_object(
+            {"rank": _COUNT, "start": _NUMBER, "end": _NUMBER, "reason": {"type": "string"}},
+            r_H={"type": "number"},
+            r_H_spread=_NOT_NEGATIVE,
+            r_W=_COUNT,
+            r_S=_NUMBER,
+            coi_coarse=_NUMBER,
+            coi_fine=_NUMBER,
+        ),
+        is_minimum={"type": "boolean"},
+        critical_points={
+            "type": "array",
+            "minItems": 1,
+            "items": _object(
+                {
+                    "action": {"type": "number"},
+                    "hamiltonian": {"type": "number"},
+                    "rank_like": {"type": "number"},
+                    "kind": {"enum": ["minimum", "saddle"]},
+                },
+                objective={"type": "number"},
+            ),
+        },
+        residual=_NOT_NEGATIVE,
+        sliding={
+            "type": "array",
+            "items": _object(
+                {
+                    "neuron": _COUNT,
+                    "sample": _COUNT,
+                    "kink": {"type": "number"},
+                    "start": _NOT_NEGATIVE,
+                    "end": _NOT_NEGATIVE,
+                }
+            ),
+        },
+    ),
     "eoc": _answer(
         "eoc",
         sigma_w=_POSITIVE,

@@ -30,7 +30,8 @@ def transposed(M: FloatArray) -> FloatArray:
 
 def inner(X: FloatArray, Y: FloatArray) -> FloatArray:
     """Tr X Yᵀ for a batch of matrices."""
-    return np.einsum("...ai,...ai->...", X, Y)
+    product: FloatArray = np.einsum("...ai,...ai->...", X, Y)
+    return product
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Geometry:
     def flow_jacobian(self, A: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         r"""∂Ȧ/∂A, ∂Ȧ/∂B and ∂Ḃ/∂A, each (..., wN, wN) with rows and columns numbered aN + i; ∂Ḃ/∂B = -(∂Ȧ/∂A)ᵀ.
 
-            ∂Ȧ_ai/∂A_cj = -δ_ac δ_ij + (B_aj s_ci + (B sᵀ)_ac δ_ij) s'_cj,       ∂Ȧ_ai/∂B_cj = δ_ac (K_γ)_ij
-            ∂Ḃ_ai/∂A_cj = -δ_ac s'_ai G_ij s'_cj - δ_ac δ_ij s''_ai (sG)_ai,     G = BᵀB
+        ∂Ȧ_ai/∂A_cj = -δ_ac δ_ij + (B_aj s_ci + (B sᵀ)_ac δ_ij) s'_cj,       ∂Ȧ_ai/∂B_cj = δ_ac (K_γ)_ij
+        ∂Ḃ_ai/∂A_cj = -δ_ac s'_ai G_ij s'_cj - δ_ac δ_ij s''_ai (sG)_ai,     G = BᵀB
         """
         w, n = A.shape[-2:]
         batch = A.shape[:-2]
@@ -87,7 +88,9 @@ class Geometry:
         of_b = np.zeros((*batch, w, n, w, n))
         of_b[..., rows, :, rows, :] = self.kernel(s)
         turned = np.zeros((*batch, w, n, w, n))
-        turned[..., rows, :, rows, :] = np.moveaxis(-d[..., :, :, None] * G[..., None, :, :] * d[..., :, None, :], -3, 0)
+        turned[..., rows, :, rows, :] = np.moveaxis(
+            -d[..., :, :, None] * G[..., None, :, :] * d[..., :, None, :], -3, 0
+        )
         turned = turned.reshape(*batch, w * n, w * n)
         turned[..., diagonal, diagonal] -= (curvature * (s @ G)).reshape(*batch, -1)
         return of_a, of_b.reshape(*batch, w * n, w * n), turned

@@ -3,7 +3,7 @@ r"""An activation as the path solvers use it: value, slope and curvature of φ_k
     φ_k(x) = φ(x) + Σ_j c_j r_k(x - t_j),      r_k(u) = log(1 + e^{-k|u|})/k,      c_j = φ'(t_j+) - φ'(t_j-)
 
 r_k(u) is what softplus with sharpness k exceeds the ramp u_+ by: every kink becomes a softplus, whatever lies between
-the kinks, and k → ∞ gives φ back, |φ_k - φ| ≤ Σ|c_j| ln 2/k. At k = ∞ the slope at a kink is that of the side asked for.
+the kinks, and k → ∞ gives φ back, |φ_k - φ| ≤ Σ|c_j| ln 2/k. At k = ∞ the slope at a kink is that of a wanted side.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Nonlinearity:
         return y
 
     def slope(self, x: FloatArray, side: FloatArray | None = None) -> FloatArray:
-        """φ_k'(x), elementwise; exactly at a kink the slope right of it where `side` > 0, left where < 0, else the mean."""
+        """φ_k'(x), elementwise; at a kink the slope right of it where `side` > 0, left where < 0, else the mean."""
         y: FloatArray = np.asarray(self.phi.derivative(x))
         if self.rounded:
             for t, jump in self.kinks:

@@ -12,6 +12,13 @@ from .clip import plot_clip_levels, plot_clipped_variance, plot_escape
 from .depth import plot_depth
 from .figure import BLUE, FORMATS, GREEN, GREY, VERMILLION, picture_file, save_figure, side_by_side
 from .finite_laws import plot_angle_law, plot_lengths
+from .leaky import (
+    plot_branches,
+    plot_path_components,
+    plot_path_energies,
+    plot_path_singular_values,
+    plot_steps,
+)
 from .maps import plot_correlation_map, plot_variance_map
 from .phases import plot_depth_scales, plot_phase_diagram
 
@@ -23,6 +30,7 @@ __all__ = [
     "VERMILLION",
     "picture_file",
     "plot_angle_law",
+    "plot_branches",
     "plot_clip_levels",
     "plot_clipped_variance",
     "plot_correlation_map",
@@ -30,7 +38,11 @@ __all__ = [
     "plot_depth_scales",
     "plot_escape",
     "plot_lengths",
+    "plot_path_components",
+    "plot_path_energies",
+    "plot_path_singular_values",
     "plot_phase_diagram",
+    "plot_steps",
     "plot_variance_map",
     "save_figure",
     "side_by_side",

@@ -18,6 +18,7 @@ COMMANDS = {
     "maps": ["tanh", "--sigma-w", "1.5", "--sigma-b", "0.2"],
     "eoc": ["tanh", "--sigma-b", "0.2"],
     "clip": ["crelu", "--sparsity", "0.85", "--slope", "0.7", "--width", "100", "--depth", "10"],
+    "geodesic": ["X.npy", "Y.npy", "--effective-depth", "3", "--activation", "softplus:5", "--starts", "1"],
 }
 
 # The keys that others call by, written down once more by hand.
@@ -49,7 +50,24 @@ KEYS = {
         "inputs": {"family", "sparsity", "tau", "slope", "m", "width", "depth", "q", "p_fail", "law"},
         "status": {"code", "messages"},
     },
+    "geodesic": {
+        "": {"schema_version", "command", "inputs", "status", "action", "objective", "action_error", "hamiltonian"}
+        | {"hamiltonian_drift", "rank_like", "p", "cost_of_identity", "kinetic", "cost_of_identity_gamma", "rank"}
+        | {"bottleneck", "is_minimum", "critical_points", "residual"},
+        "inputs": {"X", "Y", "effective_depth", "activation", "bias", "gamma", "terminal_weight", "starts", "seed"}
+        | {"workers", "layers", "out"},
+        "bottleneck": {"rank", "start", "end", "reason"},
+        "status": {"code", "messages"},
+    },
 }
+
+
+@pytest.fixture(autouse=True)
+def matrices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs in a folder with the two ends of a path in X.npy and Y.npy."""
+    monkeypatch.chdir(tmp_path)
+    np.save("X.npy", [[0.9, -0.3], [0.2, 0.8]])
+    np.save("Y.npy", [[0.3, 0.6], [-0.4, 0.5]])
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -96,6 +114,15 @@ def test_depth_arrays_have_one_entry_a_layer(capsys: pytest.CaptureFixture[str])
     for name, values in (*answer["finite"].items(), *answer["infinite"].items()):
         if isinstance(values, list):
             assert len(values) == 7, name
+
+
+def test_geodesic_arrays_have_one_entry_a_node(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = call(capsys, "geodesic", *COMMANDS["geodesic"], "--json")
+    answer = json.loads(out)
+    for name in ("cost_of_identity", "cost_of_identity_gamma", "kinetic", "rank"):
+        assert len(answer[name]) == len(answer["p"]), name
+    assert (answer["p"][0], answer["p"][-1]) == (0.0, 1.0)
+    assert {"action", "hamiltonian", "rank_like", "kind"} <= set(answer["critical_points"][0])
 
 
 def test_depth_prints_one_object_a_line_for_several_networks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,6 +252,25 @@ def test_torch_module_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (1, ["clip", "crelu", "--sparsity", "1", "--slope", "0.5"]),
         (1, ["clip", "crelu", "--sparsity", "0", "--slope", "0.5"]),
         (1, ["clip", "crelu", "--tau", "-0.5", "--m", "2"]),
+        (2, ["geodesic"]),
+        (2, ["geodesic", "X.npy", "Y.npy"]),
+        (2, ["geodesic", "X.npy", "--effective-depth", "3"]),
+        (2, ["geodesic", "X.npy", "none.npy", "--effective-depth", "3"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "0"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "nan"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--activation", "nope"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--bias", "-1"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--gamma", "inf"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--terminal-weight", "0"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--starts", "0"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--workers", "0"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--seed", "-1"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--layers", "20"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--layers", "3", "--out", "n.npz"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--out", "n.txt"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--out", "no/such/n.npz"]),
+        (2, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "3", "--plot", "x.xyz"]),
+        (1, ["geodesic", "X.npy", "Y.npy", "--effective-depth", "1e6", "--activation", "tanh", "--starts", "1"]),
         (2, ["maps"]),
         (2, ["maps", "nope", "--sigma-w", "1"]),
         (2, ["maps", "crelu:1", "--sigma-w", "1"]),
