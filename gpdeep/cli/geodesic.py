@@ -60,9 +60,10 @@ def geodesic(
     """
     _refuse_beforehand(effective_depth, layers, out)
     if plot is not None:
-        from ..plots import picture_file
+        from ..plots import picture_file, side_by_side
 
         picture_file(plot)
+        axes = side_by_side(4, rows=2)  # before the work is done, also to see whether there is matplotlib
     from ..leaky import geodesic as search
 
     ends = _matrix("X", X), _matrix("Y", Y)
@@ -85,15 +86,8 @@ def geodesic(
     if out is not None:
         _write_network(found, layers, out)
     if plot is not None:
-        from ..plots import (
-            plot_path_components,
-            plot_path_energies,
-            plot_path_singular_values,
-            save_figure,
-            side_by_side,
-        )
+        from ..plots import plot_path_components, plot_path_energies, plot_path_singular_values, save_figure
 
-        axes = side_by_side(4, rows=2)
         plot_path_energies(found, axes[0])
         plot_path_components(found, axes[1])
         plot_path_singular_values(found, axes[2], of="A")

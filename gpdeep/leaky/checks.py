@@ -58,7 +58,7 @@ def check_matrices(name: str, value: Any) -> FloatArray:
     if not (np.abs(M) <= _LARGEST).all():
         bad = M[~(np.abs(M) <= _LARGEST)]
         raise DomainError(
-            f"{name} holds {bad.flat[0]!r:.40} ({bad.size} of {M.size} entries are not finite, or beyond 1e70).",
+            f"{name} holds {float(bad.flat[0])!r:.40} ({bad.size} of {M.size} entries are not finite, or beyond 1e70).",
             "Missing values, an overflow upstream, or data in units that need scaling.",
             "Remove such samples, and scale the data so that entries are of order 1.",
         )

@@ -109,7 +109,10 @@ def settle(
 ) -> Descent:
     """A stationary path near `path` by the method of multipliers, beginning with `delta` (10⁻³ of the kernel)."""
     scale = problem.kernel_scale()
-    action = problem.action(scheme, _WARM * scale if delta is None else delta)
+    if delta is None:  # beside a γ of the problem's own δ must be small, or it blurs what γ makes
+        gamma = problem.geometry.gamma
+        delta = min(_WARM * scale, 0.1 * gamma) if gamma else _WARM * scale
+    action = problem.action(scheme, delta)
     return with_multipliers(action, path, least=min(_LEAST * scale, action.delta), tol=tol, most=most, first=first)
 
 

@@ -205,3 +205,19 @@ def _both(one: str, other: str) -> DomainError:
     return DomainError(
         f"Both {one} and {other} were given.", "The map is either fixed or learned.", "Leave one of them away."
     )
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is no seed of numpy.
+
+    Raises
+    ------
+    DomainError
+        It is negative, a float, a text, ...
+    """
+    try:
+        np.random.SeedSequence(seed.entropy if isinstance(seed, np.random.SeedSequence) else seed)
+    except (TypeError, ValueError) as error:
+        raise DomainError(
+            f"seed = {seed!r:.80} is no seed ({error}).", "It is negative, or not an integer.", "Give an int from 0."
+        ) from error

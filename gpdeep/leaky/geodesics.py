@@ -18,7 +18,7 @@ from ..gaussian.arguments import real
 from ..result import FloatArray, Status, StatusCode
 from .bottleneck import COARSE, read_bottleneck
 from .descent import CriticalPath
-from .geodesic_arguments import end_points, first_path
+from .geodesic_arguments import check_seed, end_points, first_path
 from .geodesic_result import CriticalPoint, GeodesicResult
 from .mesh import times
 from .network_arguments import counted
@@ -121,6 +121,7 @@ def geodesic(
     wanted = real("rtol", rtol, 1e-15, 1.0, "the wanted relative error of the action")
     starts = None if starts is None else counted("starts", starts)
     workers = counted("workers", workers)
+    check_seed(seed)
     problem = end_points(
         X,
         Y,
@@ -158,6 +159,7 @@ def geodesic(
             raise KeyboardInterrupt
         if not found.paths:
             raise no_path(problem, found.attempts)
+        options["starts"] = found.attempts
         return result_of(found, options, wanted, terminal_weight)
 
 

@@ -34,7 +34,7 @@ _PHASE_ELEMENTS = 1.0
 
 def at_kinks(problem: PathProblem, near: Descent) -> Resting | None:
     """The path with entries at rest near one of the rounded problem; None where none is found."""
-    found = sharpened(problem, near)
+    found, _ = sharpened(problem, near)
     path, momenta = found.state.path, found.state.momenta
     h = equidistributed(path.h, path.A, momenta, _COARSER * elements_for(problem.T))
     resting = _rest(problem, transferred(path, momenta, found.action.scheme, TRAPEZOID, h))

@@ -14,7 +14,7 @@ there are more samples than neurons (N > w + 1) and inside a bottleneck.
     ∂²Φ = Cᵀ (I ⊗ (K_γ + δI)⁻¹) C + [∂Ḃ/∂A on dA, dA],      C(dA, dV) = dV - (∂Ȧ/∂A) dA
 
 with the flow's Jacobian of `geometry`. Dropping the last term and the dependence of K on A (C = dV + dA) leaves the
-Hessian of the frozen metric, which is always positive definite.
+Hessian of the frozen metric, which is positive definite where an end is held.
 
 Bertsekas 1982, Constrained Optimization and Lagrange Multiplier Methods, chapter 2, for the augmented Lagrangian.
 """
@@ -27,6 +27,8 @@ import numpy as np
 
 from ..result import FloatArray
 from .geometry import Geometry, inner, transposed
+
+MASS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +129,15 @@ def local_hessian(
 
 
 def frozen_hessian(point: Point, values: FloatArray, slopes: FloatArray, weights: FloatArray) -> FloatArray:
-    """The same with C = dV + dA and without ∂Ḃ/∂A: one block for all rows, shape (L, u, u, 1, N, N)."""
+    """The same with C = dV + dA and without ∂Ḃ/∂A: one block for all rows, shape (L, u, u, 1, N, N).
+
+    Paths of which both ends are free may move along dV = -dA at no cost; MASS times |dA|² in the same metric is one.
+    """
     L, n, u = slopes.shape
     N = point.inverse_root.shape[-1]
     moving = slopes + values
-    pairs = np.einsum("ln,lnp,lnq->lpqn", weights, moving, moving).reshape(L, u * u, n)
+    pairs = np.einsum("ln,lnp,lnq->lpqn", weights, moving, moving)
+    pairs = (pairs + MASS * np.einsum("ln,np,nq->lpqn", weights, values, values)).reshape(L, u * u, n)
     inverse = (transposed(point.inverse_root) @ point.inverse_root).reshape(L, n, -1)
     frozen: FloatArray = (pairs @ inverse).reshape(L, u, u, 1, N, N)
     return frozen

@@ -20,7 +20,7 @@ import numpy as np
 from ..result import FloatArray
 from .bands import definite
 from .geometry import transposed
-from .local_action import frozen_hessian
+from .local_action import MASS, frozen_hessian
 
 if TYPE_CHECKING:
     from .path_system import Held, PathAction, State, Step
@@ -102,7 +102,8 @@ class KrylovNewton:
         of_V = Y
         if metric:
             frozen = metric * (((dV + dA) @ transposed(R)) @ R)
-            of_A, of_V = of_A + frozen, of_V + frozen
+            of_A = of_A + frozen + metric * MASS * ((dA @ transposed(R)) @ R)
+            of_V = of_V + frozen
         by_element = scheme.slopes.T @ (of_V * scheme.weights[:, None, None]).reshape(L, n, -1)
         by_element = by_element + scheme.values.T @ (of_A * self._weights[..., None, None]).reshape(L, n, -1)
         nodes = np.zeros((L + 1, by_element.shape[-1]))
@@ -188,16 +189,17 @@ class KrylovNewton:
 
     def product_of_metric(self, x: Vector) -> Vector:
         """P x."""
-        action, state = self.action, self.state
-        scheme, path, R = action.scheme, state.path, state.point.inverse_root
+        scheme, path, R = self.action.scheme, self.state.path, self.state.point.inverse_root
         L, n = self._weights.shape
-        dofs = np.concatenate([x.nodes[:-1, None], x.nodes[1:, None], x.bubbles], axis=1).reshape(
-            L, scheme.degree + 1, -1
-        )
-        moving = (scheme.values + scheme.slopes / path.h[:, None, None]) @ dofs
-        frozen = ((moving.reshape(L, n, *path.A.shape[1:]) @ transposed(R)) @ R) * self._weights[..., None, None]
-        rates = np.swapaxes(scheme.values + scheme.slopes / path.h[:, None, None], 1, 2)
-        by_element = rates @ frozen.reshape(L, n, -1)
+        moving = scheme.values + scheme.slopes / path.h[:, None, None]
+
+        def term(rates: FloatArray) -> FloatArray:
+            at_points = (rates @ x.dofs).reshape(L, n, *path.A.shape[1:])
+            weighted = ((at_points @ transposed(R)) @ R) * self._weights[..., None, None]
+            product: FloatArray = np.swapaxes(rates, -1, -2) @ weighted.reshape(L, n, -1)
+            return product
+
+        by_element = term(moving) + MASS * term(scheme.values)
         nodes = np.zeros((L + 1, by_element.shape[-1]))
         nodes[:-1] += by_element[:, 0]
         nodes[1:] += by_element[:, 1]

@@ -317,7 +317,7 @@ class Factor:
         g[0] += at_ends[0]
         g[-1] += at_ends[1]
         g = self.newton.action.restricted(path, self.newton.held, g)
-        x = self.nodes(-g.ravel()).reshape(L + 1, d)
+        x = self.newton.action.restricted(path, self.newton.held, self.nodes(-g.ravel()).reshape(L + 1, d))
         dQ = np.zeros_like(path.Q)
         if self.root is not None and self.lifted is not None:
             beside = np.concatenate([x[:-1], x[1:]], axis=1)[..., None]

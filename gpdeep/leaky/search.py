@@ -13,6 +13,7 @@ A path that is lost on the way up, at a fold, is let go to what Newton's method 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from .descent import CriticalPath, climb, cold, elements_for, polish, settle
 from .elements import gauss
 from .hermite import HermitePath
 from .kink_orthant import Resting
-from .kink_rounding import rounded
+from .kink_rounding import extrapolated, rounded
 from .kinked_paths import at_kinks, finished, from_nodes
 from .mesh import equidistributed, times, transferred
 from .path_newton import Descent
@@ -34,6 +35,7 @@ from .saddles import saddle_between
 from .starts import Start, bend, detour, line, size_of, stream
 
 _RUNGS, _AHEAD = (7.0, 13.0), 1.3  # a rung is used where the full depth lies ahead by that factor
+_MANY = 3.0  # depth from which on there are many minima, and three times the starts
 _BENDS, _DETOURS, _SHAKES = 4, 2, 12
 _SHAKEN_BY = (0.1, 0.3, 0.6)
 _SAME = 1e-6  # actions of one critical point agree to this, relatively; midpoint values to 100 times that
@@ -70,11 +72,13 @@ class Ladder:
         """The ladder that suits a depth, with `starts` starts on each rung, or as many as suit (None)."""
         if starts == 1:
             return cls(problem, (problem.T,), ((line(problem),),), 0, seed)
-        below = tuple(T for T in _RUNGS if T * _AHEAD <= problem.T)
-        chosen = [_chosen(problem.with_depth(T), starts, seed) for T in below]
+        others = tuple(T for T in _RUNGS if T * _AHEAD <= problem.T)
+        deep = bool(others)
+        chosen = [_chosen(problem.with_depth(T), starts, seed) for T in others]
         vanishing = (detour(problem, 0, 0, seed),) if _may_vanish(problem) else ()
-        chosen.append((line(problem), *vanishing) if below else _chosen(problem, starts, seed))
-        return cls(problem, (*below, problem.T), tuple(chosen), _SHAKES if starts is None else 0, seed)
+        chosen.append((line(problem), *vanishing) if deep else _chosen(problem, starts, seed, more=problem.T >= _MANY))
+        shakes = 0 if starts is not None else _SHAKES if deep else _SHAKES // 2
+        return cls(problem, (*others, problem.T), tuple(chosen), shakes, seed)
 
     def climbed(self, tick: Callable[[], None], workers: int) -> tuple[list[Descent], bool]:
         """Stationary paths on the last rung that was reached, the most promising first; whether it was interrupted."""
@@ -150,8 +154,10 @@ def search(
             raise
     paths.sort(key=lambda path: path.value)
     if starts != 1 and not interrupted:
-        paths += _saddles(paths, rtol)
-        paths.sort(key=lambda path: path.value)
+        try:
+            paths = sorted([*paths, *_saddles(paths, rtol)], key=lambda path: path.value)
+        except KeyboardInterrupt:
+            interrupted = True
     return Found(tuple(paths), attempts, interrupted)
 
 
@@ -186,11 +192,14 @@ def _unrounded(problem: PathProblem, seed: Any) -> Iterator[Resting | None]:
 def _with_kinks(problem: PathProblem, pool: Sequence[Descent], seed: Any, rtol: float) -> Iterator[CriticalPath | None]:
     """Paths with entries at rest at kinks, distinct ones brought to full accuracy, the lowest first."""
     resting = [found for found in _unrounded(problem, seed) if found is not None]
+    missed: list[Descent] = []
     for near in pool:
         with threadpool_limits(1), np.errstate(all="ignore"):
             found = at_kinks(problem, near)
         if found is not None:
             resting.append(found)
+        elif len(missed) < _TRIES:
+            missed.append(near)
     groups: list[list[Resting]] = []
     for found in sorted(resting, key=lambda found: found.state.value):
         group = next((group for group in groups if _close(found, group[0], problem)), None)
@@ -208,6 +217,9 @@ def _with_kinks(problem: PathProblem, pool: Sequence[Descent], seed: Any, rtol: 
             if best.error <= max(rtol * abs(best.value), 1e-12):
                 break
         yield best
+    for near in missed:
+        with threadpool_limits(1), np.errstate(all="ignore"):
+            yield extrapolated(problem, near)
 
 
 def _close(one: Resting, other: Resting, problem: PathProblem) -> bool:
@@ -238,13 +250,16 @@ def _polished(problem: PathProblem, near: Descent, rtol: float) -> CriticalPath 
         return polish(problem, near, rtol=rtol)
 
 
-def _chosen(problem: PathProblem, starts: int | None, seed: Any) -> tuple[Start, ...]:
+def _chosen(problem: PathProblem, starts: int | None, seed: Any, more: bool = False) -> tuple[Start, ...]:
     """The straight line, then bends and detours."""
     lowest = 0 if _may_vanish(problem) else 1
     if starts is None:
-        bends = [bend(problem, number, seed) for number in range(_BENDS)]
+        times_more = 3 if more else 1
+        bends = [bend(problem, number, seed) for number in range(times_more * _BENDS)]
         ranks = range(lowest, min(*problem.shape, _RANKS))
-        detours = [detour(problem, k, number, seed) for k in ranks for number in range(_DETOURS if k else 1)]
+        detours = [
+            detour(problem, k, number, seed) for k in ranks for number in range(times_more * _DETOURS if k else 1)
+        ]
         return (line(problem), *bends, *detours)
     chosen = [line(problem)]
     ranks = range(lowest, max(min(problem.shape), lowest + 1))
@@ -322,6 +337,7 @@ def _each(function: Callable[[Any], Any], items: Sequence[Any], workers: int) ->
 
 
 def _one_thread() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
 

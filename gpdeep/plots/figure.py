@@ -86,8 +86,8 @@ def side_by_side(count: int = 2, *, rows: int = 1) -> tuple[Any, ...]:
     """Axes of a new figure, row by row, for pictures that belong together; `save_figure` of any writes all."""
     columns = -(-count // rows)
     width, height = (5.0, 5.6) if rows == 1 else (6.0, 4.4)
-    shared = figure((width * columns, height * rows))
-    return tuple(shared.add_subplot(rows, columns, number + 1) for number in range(count))
+    page = figure((width * columns, height * rows))
+    return tuple(page.add_subplot(rows, columns, number + 1) for number in range(count))
 
 
 def figure(size: tuple[float, float]) -> Any:

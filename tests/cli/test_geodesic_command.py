@@ -208,6 +208,15 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(
     assert "none.npy" not in err
 
 
+def test_a_picture_without_matplotlib_is_refused_before_anything_is_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    code, _, err = call(capsys, "none.npy", "none.npy", *QUICK, "--plot", "x.png")
+    assert code == 1
+    assert "gpdeep[plot]" in err
+
+
 def test_fewest_layers_that_are_accepted_are_enough(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "X.npy", "Y.npy", *QUICK, "--out", "n.npz", "--layers", "4")[0] == 0
     assert len(np.load("n.npz")["rho"]) == 4

@@ -70,7 +70,7 @@ def test_relu_arcs_are_the_stored_ones(solved):
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu:0.2", "hard_tanh:0.7", "crelu:0.1,0.6"])
 def test_trapezoidal_rule_with_entries_at_rest_is_stationary_from_both_sides(activation):
     problem = problem_of(entry("relu/P33/Lt1"), activation)
-    near = sharpened(problem, search(rounded(problem), starts=1).paths[0].near)
+    near, _ = sharpened(problem, search(rounded(problem), starts=1).paths[0].near)
     path, momenta = near.state.path, near.state.momenta
     h = equidistributed(path.h, path.A, momenta, 60)
     scale = problem.kernel_scale()

@@ -10,7 +10,7 @@ import pytest
 from gpdeep.leaky.boundary import Boundary, CrossEntropy, Fixed, LearnedReadIn, LearnedReadout, SquaredError
 from gpdeep.leaky.elements import EULER, TRAPEZOID, Path, at_points, gauss
 from gpdeep.leaky.geometry import Geometry
-from gpdeep.leaky.local_action import frozen_hessian, local_action, local_hessian, with_rows
+from gpdeep.leaky.local_action import MASS, frozen_hessian, local_action, local_hessian, with_rows
 from gpdeep.leaky.nonlinearity import Nonlinearity
 from gpdeep.leaky.path_system import PathAction
 
@@ -164,8 +164,9 @@ def test_frozen_hessian_is_that_of_a_kernel_that_stays(phi, bias, gamma, delta, 
     for element in range(len(weights)):
         wanted = 0.0
         for i in range(weights.shape[1]):
-            C = np.kron(slopes[element, i] + values[i], np.eye(w * N))
-            wanted = wanted + weights[element, i] * C.T @ np.kron(np.eye(w), inverse[element, i]) @ C
+            for share, rate in ((1.0, slopes[element, i] + values[i]), (MASS, values[i])):
+                C = np.kron(rate, np.eye(w * N))
+                wanted = wanted + share * weights[element, i] * C.T @ np.kron(np.eye(w), inverse[element, i]) @ C
         np.testing.assert_allclose(found[element], wanted, rtol=0, atol=1e-11 * np.abs(wanted).max())
 
 
