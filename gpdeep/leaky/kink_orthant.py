@@ -102,8 +102,8 @@ def _minimise(action: PathAction, path: Path, tol: float, most: int) -> Resting:
 
 def _sided(action: PathAction, path: Path, side: FloatArray) -> State:
     """The state with the slopes at kinks that `side`, by nodes, asks for."""
-    by_point = np.stack([side[:-1], side[1:]], axis=1)
-    return action.state(path, by_point)
+    at = [side[:-1] if c == 0 else side[1:] for c in action.scheme.points]  # points of these schemes are nodes
+    return action.state(path, np.stack(at, axis=1))
 
 
 def _projected(

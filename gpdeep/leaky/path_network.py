@@ -19,9 +19,10 @@ from .checks import check_numbers
 from .elements import EULER
 from .geometry import Geometry
 from .hermite import HermitePath
+from .kink_orthant import Resting, rest
 from .layer_steps import limited
 from .mesh import equidistributed, times
-from .path_newton import with_multipliers
+from .path_newton import Descent, with_multipliers
 from .path_system import PathAction
 
 _MOST = 0.95  # the longest step that is chosen; 1 is where a layer forgets its input
@@ -95,7 +96,10 @@ def optimal_network(
     start = path.path(EULER, h)
     scale = float(np.linalg.eigvalsh(geometry.kernel(geometry.phi.value(start.A[[0, -1]])))[:, -1].mean())
     action = PathAction(geometry, EULER, Fixed(start.A[0]), Fixed(start.A[-1]), _DELTA * scale)
-    found = with_multipliers(action, start, least=_LEAST * scale, first=1e-3, most=200)
+    if geometry.phi.smooth:
+        found: Descent | Resting = with_multipliers(action, start, least=_LEAST * scale, first=1e-3, most=200)
+    else:
+        found = rest(action, start, least=_LEAST * scale)
     if not found.converged:
         raise ConvergenceError(
             f"No network of {depth} layers was found beside the path ({found.iterations} Newton steps).",

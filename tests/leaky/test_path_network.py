@@ -175,3 +175,14 @@ def test_networks_of_more_samples_or_without_bias_arrive_as_well(problem):
     rho, W, A = path.optimal_network(40, "equal")
     np.testing.assert_allclose(output(path, rho, W), A, rtol=0, atol=1e-7)
     assert (rho[:, None, None] * W**2).sum() / 2 < path.action
+
+
+@pytest.mark.parametrize("layers", ["P33/Lt3/L20", "P22/Lt3/L12"])
+def test_optimal_relu_network_is_the_stored_one_with_its_zeros(layers):
+    """Entries of the optimal network rest exactly at 0, as those of the path do."""
+    net = entry(f"network/{layers}/relu/fixed")
+    path = geodesic(net["X"], net["Y"], net["Lt"], starts=1, bias=net["bias"])
+    rho, W, A = path.optimal_network(net["L"], net["rho"])
+    action = (rho * (W**2).sum(axis=(1, 2))).sum() / (2 * net["Lt"])
+    assert action == pytest.approx(net["action"], rel=net["tol"])
+    assert int((A == 0).sum()) == net["exact_zero_entries"]
