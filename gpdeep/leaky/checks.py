@@ -174,6 +174,8 @@ def _real_array(value: Any) -> tuple[FloatArray | None, str]:
         given = np.asarray(value)
     except (ValueError, TypeError, RuntimeError):  # rows of unequal length; tensors with a gradient
         return None, "no array of numbers"
+    if np.ma.is_masked(value):
+        return None, "an array with masked entries"
     kind = f"an array of type {given.dtype}"
     return (given.astype(np.float64) if given.dtype.kind in "iuf" else None), kind
 
@@ -183,10 +185,10 @@ def _from_zero(name: str, value: Any, meaning: str) -> float:
         number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not 0.0 <= number < math.inf:
+    if not 0.0 <= number <= _LARGEST:
         raise DomainError(
             f"{name} = {value!r:.200} is not a number of 0 or more.",
-            f"{name} is {meaning}; a negative number, NaN, text, None or a list was given.",
+            f"{name} is {meaning}; a negative number, NaN, text, None, a list or one beyond 1e70 was given.",
             f"Give {name} as a finite number, 0 or more.",
         )
     return abs(number)  # no negative zero

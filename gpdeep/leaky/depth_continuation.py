@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..errors import DomainError
+from ..gaussian.arguments import real
 from ..result import FloatArray, Result, Status, StatusCode, render_table
 from .boundary import Fixed
 from .checks import check_numbers
@@ -24,9 +25,12 @@ from .elements import gauss
 from .geodesic_result import CriticalPoint, GeodesicResult
 from .geodesics import _point
 from .hermite import HermitePath
+from .ladder import let_go
 from .path_newton import Descent
 from .problem import PathProblem
-from .search import NEAR_DELTAS, let_go
+from .search import NEAR_DELTAS
+
+NUMBERS = ("hamiltonian", "rank_like")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class BranchDiagram(Result):
     effective_depth : array (D,)
     action, hamiltonian, rank_like : arrays (branches, D)
         S, H (p-time) and -2H/L̃; NaN where a branch does not exist.
+    action_error : array (branches, D)
+        Estimated errors of the actions.
     is_minimum : array (branches, D)
         1 a minimum, 0 a saddle, NaN neither.
     points : tuple of tuples of CriticalPoint
@@ -65,6 +71,7 @@ class BranchDiagram(Result):
 
     effective_depth: FloatArray
     action: FloatArray
+    action_error: FloatArray
     hamiltonian: FloatArray
     rank_like: FloatArray
     is_minimum: FloatArray
@@ -123,6 +130,11 @@ def continue_in_depth(result: GeodesicResult, effective_depths: Any, *, rtol: fl
     >>> print(continue_in_depth(found, [2.0, 4.0]).rank_like.round(6), 1 - np.log(2) ** 2 / np.array([4, 16]))
     [[0.879887 0.969972]] [0.87988675 0.96997169]
     """
+    if not isinstance(result, GeodesicResult):
+        raise DomainError(
+            f"result is a {type(result).__name__}.", "It is not what geodesic returned.", "Give a GeodesicResult."
+        )
+    wanted = real("rtol", rtol, 1e-15, 1.0, "the wanted relative error of the actions")
     depths = check_numbers("effective_depths", effective_depths)
     if not (depths > 0).all():
         raise DomainError(
@@ -138,7 +150,7 @@ def continue_in_depth(result: GeodesicResult, effective_depths: Any, *, rtol: fl
             "geodesic at each depth.",
         )
     with threadpool_limits(1), np.errstate(all="ignore"):
-        return _diagram(result, depths, rtol)
+        return _diagram(result, depths, wanted)
 
 
 def _diagram(result: GeodesicResult, depths: FloatArray, rtol: float) -> BranchDiagram:
@@ -175,18 +187,21 @@ def _diagram(result: GeodesicResult, depths: FloatArray, rtol: float) -> BranchD
             events.append(Event(number, reached, joined))
         found.append(at)
     shape = (len(branches), len(depths))
-    table = {name: np.full(shape, np.nan) for name in ("action", "hamiltonian", "rank_like", "is_minimum")}
+    table = {name: np.full(shape, np.nan) for name in ("action", "action_error", *NUMBERS, "is_minimum")}
     points = []
     for d, at in enumerate(found):
         listed = {number: _point(path, None) for number, path in at.items()}
         for number, point in listed.items():
-            for name in ("action", "hamiltonian", "rank_like"):
+            for name in ("action", *NUMBERS):
                 table[name][number, d] = getattr(point, name)
+            table["action_error"][number, d] = at[number].error
             table["is_minimum"][number, d] = float(point.kind == "minimum")
         points.append(tuple(sorted(listed.values(), key=lambda point: point.action)))
-    empty = [f"No branch reaches L̃ = {depth:g}." for depth, at in zip(depths, found, strict=True) if not at]
+    rough = (table["action_error"] > rtol * np.abs(table["action"])).any()
+    messages = ["Some actions have a larger error than was asked for; see action_error."] if rough else []
+    messages += [f"No branch reaches L̃ = {depth:g}." for depth, at in zip(depths, found, strict=True) if not at]
     return BranchDiagram(
-        status=Status(StatusCode.NOT_CONVERGED if empty else StatusCode.OK, tuple(empty)),
+        status=Status(StatusCode.NOT_CONVERGED if messages else StatusCode.OK, tuple(messages)),
         effective_depth=depths,
         points=tuple(points),
         events=tuple(events),

@@ -21,6 +21,7 @@ from .checks import (
     check_terminal_weight,
 )
 from .hermite import HermitePath
+from .network_arguments import counted
 from .problem import PathProblem
 
 _COSTS = ("squared", "cross_entropy")
@@ -66,6 +67,7 @@ def end_points(
     else:
         targets, width_of_end = None, 0
     start: Boundary
+    width = None if width is None else counted("width", width)
     if read_in is not None:
         E = check_matrix("read_in", read_in)
         if E.shape[1] != len(inputs):
@@ -96,7 +98,23 @@ def end_points(
         check_kernel("X" if read_in is None else "E X", first, geometry)
     if end.fixed:
         check_kernel("Y", last, geometry)
+    if start.fixed and end.fixed and not geometry.gamma:
+        _check_twins(first, last)
     return PathProblem(geometry, T, start, end, first, last)
+
+
+def _check_twins(X: FloatArray, Y: FloatArray) -> None:
+    """Refuse samples that are equal at one end and different at the other: flows neither part nor merge them."""
+    for one, name, other, role in ((X, "X", Y, "Y"), (Y, "Y", X, "X")):
+        _, first, group = np.unique(one, axis=1, return_index=True, return_inverse=True)
+        alike = first[group.ravel()]
+        bad = np.flatnonzero((other != other[:, alike]).any(axis=0))
+        if len(bad):
+            raise DomainError(
+                f"Samples {alike[bad[0]]} and {bad[0]} are equal in {name} and differ in {role}.",
+                "One sample was given twice with two targets, or X or Y is constant.",
+                "Remove one of them, or use gamma > 0, which gives every sample a private feature.",
+            )
 
 
 def _terminal(
@@ -138,7 +156,10 @@ def _terminal(
 
 def _onehot(Y: Any, classes: int, N: int) -> FloatArray:
     """One-hot columns (classes, N) from those, or from integers (N,)."""
-    given = np.asarray(Y)
+    try:
+        given = np.asarray(Y)
+    except ValueError:  # rows of unequal length
+        given = np.empty(0, dtype=object)
     if given.ndim == 1 and given.dtype.kind in "iu" and len(given) == N and ((given >= 0) & (given < classes)).all():
         return np.eye(classes)[:, given]
     if given.ndim == 2 and given.shape == (classes, N) and given.dtype.kind in "iuf":
@@ -189,7 +210,8 @@ def first_path(problem: PathProblem, start: Any) -> HermitePath | None:
         B = check_matrices("start's B", start[2])
         if B.shape != A.shape:
             raise _misfit("start's B", B.shape, "its A", A.shape, "Both hold one matrix for each p.")
-        return HermitePath.of(problem.geometry, t, A, B)
+        smooth = problem.geometry.phi.smooth
+        return (HermitePath.of if smooth else HermitePath.straight)(problem.geometry, t, A, B)
     return HermitePath.straight(problem.geometry, t, A)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from ..activations.base import Activation
+from ..errors import DomainError
 from ..result import SCHEMA_VERSION, FloatArray, Result, render_table
 from .bottleneck import Bottleneck
 from .checks import check_geometry
@@ -117,8 +119,20 @@ class GeodesicResult(Result):
 
     @property
     def geometry(self) -> Geometry:
-        """Kernel, flow and energies of this path's activation, β and γ, in natural time."""
-        return check_geometry(self.activation, self.bias, self.gamma)
+        """Kernel, flow and energies of this path's activation, β and γ, in natural time.
+
+        Raises
+        ------
+        DomainError
+            The activation is not of the catalogue, and the result was loaded from a file: see `with_activation`.
+        """
+        return check_geometry(self.__dict__.get("_phi", self.activation), self.bias, self.gamma)
+
+    def with_activation(self, phi: Activation) -> Self:
+        """The same result with the activation object, which files do not hold: for functions of your own."""
+        known = replace(self)
+        object.__setattr__(known, "_phi", phi)
+        return known
 
     @property
     def W(self) -> FloatArray:
@@ -135,8 +149,21 @@ class GeodesicResult(Result):
         return HermitePath.of(self.geometry, self.effective_depth * self.p, self.A, self.B)
 
     def at(self, p: Any) -> tuple[FloatArray, FloatArray]:
-        """A and B at any p in [0, 1], by cubic interpolation with the flow's slopes; shapes (.., w, N)."""
-        return self._interpolated.at(self.effective_depth * np.asarray(p, dtype=np.float64))
+        """A and B at any p in [0, 1], by cubic interpolation with the flow's slopes; shapes (.., w, N).
+
+        Raises
+        ------
+        DomainError
+            p holds something else.
+        """
+        places = np.asarray(p)
+        if places.dtype.kind not in "iuf" or not ((places >= 0) & (places <= 1)).all():
+            raise DomainError(
+                f"p = {p!r:.80}.",
+                "Places on a path run from 0 (input) to 1 (output).",
+                "Give numbers in [0, 1].",
+            )
+        return self._interpolated.at(self.effective_depth * places.astype(np.float64))
 
     def network(self, depth: int | None = None, steps: Any = None) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Steps ρ (L,), weights W (L, w, w + 1) and nodes A (L + 1, w, N) of a network of L layers along the path.

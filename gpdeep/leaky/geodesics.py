@@ -26,6 +26,8 @@ from .problem import PathProblem
 from .row_space import RowSpace
 from .search import Found, from_path, search
 
+_LEAST = 1e-10  # of S + C/λ: gradients are solved to 1e-10
+
 
 def geodesic(
     X: Any,
@@ -82,7 +84,7 @@ def geodesic(
     seed : int, SeedSequence
         Of the random starts.
     workers : int
-        Processes that share the starts.
+        Processes that share the starts; a script that asks for more than 1 needs ``if __name__ == "__main__":``.
     progress : callable, optional
         Called with (done, total). A KeyboardInterrupt ends the search: the best path so far is returned, its status
         NOT_CONVERGED.
@@ -168,8 +170,8 @@ def no_path(problem: PathProblem, attempts: int) -> ConvergenceError:
     return ConvergenceError(
         f"No stationary path was found at effective depth {problem.T:g} from {attempts} start{'s' * (attempts != 1)}.",
         "The data are far from order 1, the depth is large for a cold start, or a sample can hardly leave its place.",
-        "Scale X and Y to entries of order 1, give more starts or a small gamma (1e-4), or reach the depth in steps "
-        "with continue_in_depth.",
+        "Scale X and Y to entries of order 1, give more starts or a small gamma (1e-4), or begin from the path at a "
+        "smaller depth with start=.",
     )
 
 
@@ -185,7 +187,7 @@ def result_of(found: Found, options: dict[str, Any], rtol: float, terminal_weigh
     squares = (singular**2).sum(axis=1)
     rank = np.divide(singular.sum(axis=1) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
     action, objective = _values(best, terminal_weight)
-    return GeodesicResult(
+    result = GeodesicResult(
         status=_status(best, energies, rtol, found.interrupted),
         options=options,
         effective_depth=T,
@@ -222,6 +224,7 @@ def result_of(found: Found, options: dict[str, Any], rtol: float, terminal_weigh
         read_in=problem.start.map_of(A[0]),
         read_out=problem.end.map_of(A[-1]),
     )
+    return result.with_activation(geometry.phi.phi)
 
 
 def _values(found: CriticalPath, terminal_weight: float | None) -> tuple[float, float]:
@@ -265,7 +268,12 @@ def _status(best: CriticalPath, energies: FloatArray, rtol: float, interrupted: 
         failed.append("The search was interrupted: this is the lowest path so far.")
     if not best.converged:
         failed.append(f"The equations are solved to {best.residual:.2g} only.")
-    if best.error > max(rtol * abs(best.value), 1e-12):
+    floor = 1e-12 if best.problem.end.fixed else 0.0  # an action of 0 has no relative error
+    if not best.problem.end.fixed and abs(best.value) < _LEAST:
+        failed.append(
+            f"S + C/λ = {best.value:.2g} is below what can be told from 0: λ is too large for the path to matter."
+        )
+    elif best.error > max(rtol * abs(best.value), floor):
         failed.append(f"The estimated error {best.error:.2g} of the action is above the {rtol:.0e} wanted.")
     if not best.minimum:
         failed.append("The path is a saddle: its second variation is not positive.")

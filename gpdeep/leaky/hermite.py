@@ -29,11 +29,13 @@ class HermitePath:
         return cls(geometry, t, CubicHermiteSpline(t, A, dA), CubicHermiteSpline(t, B, dB))
 
     @classmethod
-    def straight(cls, geometry: Geometry, t: FloatArray, A: FloatArray) -> HermitePath:
-        """Piecewise straight through nodes (P, w, N), with B = 0."""
-        slopes = np.diff(A, axis=0) / np.diff(t)[:, None, None]
-        pieces = np.stack([np.zeros_like(slopes), np.zeros_like(slopes), slopes, A[:-1]])
-        return cls(geometry, t, PPoly(pieces, t), PPoly(np.zeros_like(pieces), t))
+    def straight(cls, geometry: Geometry, t: FloatArray, A: FloatArray, B: FloatArray | None = None) -> HermitePath:
+        """Piecewise straight through nodes (P, w, N), so that entries rest where both ends do; B None for 0."""
+
+        def pieces(nodes: FloatArray) -> PPoly:
+            return PPoly(np.stack([np.diff(nodes, axis=0) / np.diff(t)[:, None, None], nodes[:-1]]), t)
+
+        return cls(geometry, t, pieces(A), pieces(np.zeros_like(A) if B is None else B))
 
     def at(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
         """A and B at times t."""

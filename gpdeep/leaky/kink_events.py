@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..result import FloatArray, IntArray
+from .nonlinearity import Nonlinearity
 
 CROSS, IN, OUT = "cross", "in", "out"
 
@@ -31,6 +32,12 @@ class Event:
 def codes(A: FloatArray, kinks: FloatArray) -> IntArray:
     """2j between kinks j-1 and j, 2j + 1 on kink j."""
     return np.searchsorted(kinks, A, side="left") + np.searchsorted(kinks, A, side="right")
+
+
+def untouched(A: FloatArray, phi: Nonlinearity) -> bool:
+    """Whether every entry of a path stays strictly on one side of all kinks."""
+    at = codes(A, np.array([t for t, _ in phi.kinks]))
+    return not ((at != at[0]).any() or (at % 2).any())
 
 
 def events(t: FloatArray, A: FloatArray, kinks: FloatArray) -> tuple[list[Event], IntArray]:

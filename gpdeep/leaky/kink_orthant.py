@@ -21,6 +21,7 @@ from .elements import Path
 from .path_system import Held, PathAction, State
 
 _TOL = 1e-9
+_NEAR = 1e-12  # to a kink, in units of the largest entry: what interpolation leaves
 _FIRST_METRIC, _UP, _DOWN, _MOST_METRIC = 1e-3, 5.0, 5.0, 1e9
 _HALVINGS = 6
 
@@ -47,6 +48,7 @@ class Resting:
 
 def rest(action: PathAction, path: Path, *, least: float, tol: float = _TOL, most: int = 150) -> Resting:
     """A local minimum of the trapezoidal action near `path`, with multipliers while δ > 0 falls to `least`."""
+    path = _snapped(action, path)
     used, before, inner = 0, np.inf, 1e-4
     while True:
         found = _minimise(action, path, max(tol, inner), min(60, most - used))
@@ -88,8 +90,13 @@ def _minimise(action: PathAction, path: Path, tol: float, most: int) -> Resting:
             if factor is None and metric:
                 factor = newton.factor(metric, 0.0)
             if factor is not None:
-                positive = metric == 0.0
                 step, promise = factor.step()
+                back = (side != 0) & ~blocked & (side * step.dA < 0)
+                if back.any() and (np.abs(np.where(back, 0.0, gradient)) > tol).any():
+                    blocked = blocked | back  # the model takes them to the side that they were not to go to
+                    newton = action.newton(state, Held(blocked))
+                    continue
+                positive = metric == 0.0
                 moved = _projected(action, state, kinks, side, step.dA, blocked, promise)
             if moved is None:
                 metric = max(_UP * metric, _FIRST_METRIC)
@@ -98,6 +105,16 @@ def _minimise(action: PathAction, path: Path, tol: float, most: int) -> Resting:
         metric = metric / _DOWN if metric > _FIRST_METRIC else 0.0
         path = moved
     return Resting(action, state, held, most, False, positive)
+
+
+def _snapped(action: PathAction, path: Path) -> Path:
+    """The path with entries that are on a kink but for rounding put on it; ends that are held stay."""
+    A = path.A.copy()
+    inner = slice(1 if action.start.fixed else 0, -1 if action.end.fixed else None)
+    for t, _ in action.geometry.phi.kinks:
+        near = np.abs(A[inner] - t) <= _NEAR * np.abs(A).max()
+        A[inner][near] = t
+    return replace(path, A=A)
 
 
 def _sided(action: PathAction, path: Path, side: FloatArray) -> State:

@@ -19,12 +19,13 @@ from .descent import CriticalPath, elements_for, polish
 from .elements import TRAPEZOID, Path
 from .hermite import HermitePath
 from .kink_arcs import SlidingArc
-from .kink_events import codes, events
+from .kink_events import codes, events, untouched
 from .kink_orthant import Resting, rest
 from .kink_phases import PhasedPath, phased
 from .kink_rounding import sharpened
 from .mesh import equidistributed, times, transferred
 from .path_newton import Descent
+from .path_system import Held
 from .problem import PathProblem
 
 _COARSER = 2  # a first mesh has that many times the elements of a smooth path
@@ -41,10 +42,10 @@ def at_kinks(problem: PathProblem, near: Descent) -> Resting | None:
     return resting if resting.converged else None
 
 
-def from_nodes(problem: PathProblem, path: HermitePath) -> Resting | None:
-    """The path with entries at rest near one given by its nodes."""
-    elements = _COARSER * elements_for(problem.T)
-    resting = _rest(problem, path.path(TRAPEZOID, np.full(elements, problem.T / elements)))
+def from_nodes(problem: PathProblem, path: HermitePath, delta: float = _DELTA) -> Resting | None:
+    """The path with entries at rest near one given by its nodes, which is followed with δ in units of the kernel."""
+    h = equidistributed(np.diff(path.t), path.A(path.t), path.B(path.t), _COARSER * elements_for(problem.T))
+    resting = _rest(problem, path.path(TRAPEZOID, h), delta)
     return resting if resting.converged else None
 
 
@@ -52,7 +53,6 @@ def crude(problem: PathProblem, resting: Resting) -> CriticalPath:
     """What the trapezoidal rule says, its error left open."""
     path = resting.state.path
     near = Descent(resting.action, resting.state, resting.iterations, resting.converged, resting.positive)
-    residual = resting.action.residual(resting.state, None) if not resting.held.any() else np.nan
     return CriticalPath(
         problem,
         path.h,
@@ -60,7 +60,7 @@ def crude(problem: PathProblem, resting: Resting) -> CriticalPath:
         resting.state.momenta,
         resting.state.value,
         np.inf,
-        residual,
+        _left(resting),
         resting.converged,
         (resting.positive,),
         near,
@@ -104,31 +104,26 @@ def finished(problem: PathProblem, resting: Resting, rtol: float) -> CriticalPat
         error=abs(value - finer.state.value),
         notes=(note,),
         positive=positive,
-        residual=_left(finer),
     )
 
 
 def _untouched(problem: PathProblem, resting: Resting, rtol: float) -> CriticalPath | None:
     """A path that stays away from all kinks, as the smooth path it is; None where it does not."""
-    kinks = _kinks(problem)
-    at = codes(resting.state.path.A, kinks)
-    if (at != at[0]).any() or (at % 2).any():
+    if not untouched(resting.state.path.A, problem.geometry.phi):
         return None
     near = Descent(resting.action, resting.state, resting.iterations, True, resting.positive)
     found = polish(problem, near, rtol=rtol)
-    return None if found is None or (codes(found.A, kinks) != at[0]).any() else found
+    return found if found is not None and untouched(found.A, problem.geometry.phi) else None
 
 
 def _left(resting: Resting) -> float:
     """The gradient in the free entries."""
-    from .path_system import Held
-
     return float(np.abs(resting.action.node_gradient(resting.state, Held(resting.held))).max())
 
 
-def _rest(problem: PathProblem, path: Path) -> Resting:
+def _rest(problem: PathProblem, path: Path, delta: float = _DELTA) -> Resting:
     scale = problem.kernel_scale()
-    return rest(problem.action(TRAPEZOID, _DELTA * scale), path, least=_LEAST * scale)
+    return rest(problem.action(TRAPEZOID, delta * scale), path, least=min(delta, _LEAST) * scale)
 
 
 def _halved(path: Path) -> Path:

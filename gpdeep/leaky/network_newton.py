@@ -177,7 +177,12 @@ def _from_shallow(objective: Objective, start: Parameters, depth: float, tol: fl
 
 
 def _small(layers: int, width: int, geometry: Geometry, rng: Any) -> FloatArray:
-    draw = np.random.default_rng(rng)
+    try:
+        draw = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise DomainError(
+            f"rng = {rng!r:.80} is no seed ({error}).", "It is negative, or not an integer.", "Give an int from 0."
+        ) from error
     return _SMALL * draw.standard_normal((layers, width, width + bool(geometry.bias)))
 
 
@@ -202,7 +207,7 @@ def _smoothed(geometry: Geometry, sharpness: Any) -> Geometry:
     elif sharpness == math.inf:
         wanted = math.inf
     else:
-        wanted = real("sharpness", sharpness, 0.0, 1e6, "how sharp kinks of the activation are rounded")
+        wanted = real("sharpness", sharpness, 0.0, 1e100, "how sharp kinks of the activation are rounded")
     return Geometry(geometry.phi.with_sharpness(wanted), bias=geometry.bias)
 
 

@@ -88,4 +88,5 @@ def size_of(problem: PathProblem) -> float:
 
 def stream(seed: Any, kind: str, number: int) -> np.random.Generator:
     """The random numbers of one start, keyed by what it is."""
-    return np.random.default_rng([*np.random.SeedSequence(seed).generate_state(4), zlib.crc32(kind.encode()), number])
+    keyed = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    return np.random.default_rng([*keyed.generate_state(4), zlib.crc32(kind.encode()), number])

@@ -11,7 +11,9 @@ import torch
 
 from ..errors import DomainError
 from ..result import FloatArray
+from .arguments import LARGEST, number
 
+LEAKY = ("steps", "weights", "effective_depth")  # what makes a module a leaky ResNet
 _ROUNDING = 1e-5  # steps that were kept in float32 add up to 1 within some 1e-7 a thousand layers
 
 
@@ -28,6 +30,44 @@ def whole(name: str, value: Any) -> int:
             f"Give {name} as an int, such as 30.",
         )
     return found
+
+
+def require_leaky(model: Any) -> None:
+    """Refuse what is no `LeakyResNet`."""
+    if not isinstance(model, torch.nn.Module) or not all(hasattr(model, name) for name in LEAKY):
+        raise DomainError(
+            f"model is a {type(model).__name__}.",
+            "Only leaky ResNets have layer steps and an effective depth.",
+            "Give a gpdeep.nn.LeakyResNet.",
+        )
+
+
+def kind_of(dtype: Any, device: Any) -> dict[str, Any]:
+    """Type and device of parameters, as tensors of torch are asked for; refused where torch has no such thing here."""
+    kind = {"dtype": torch.get_default_dtype() if dtype is None else dtype, "device": device}
+    try:
+        made = torch.empty(0, **kind)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise DomainError(
+            f"dtype = {dtype!r:.50}, device = {device!r:.50}: {str(error).splitlines()[0]:.200}",
+            "It is misspelt, a type of numpy, or a device that this machine or this build of torch does not have.",
+            "Give such as torch.float64 and 'cpu', or leave them out.",
+        ) from error
+    if not made.is_floating_point():
+        raise DomainError(
+            f"dtype = {dtype!r}.",
+            "Weights are real numbers with a gradient.",
+            "Give torch.float64 or torch.float32.",
+        )
+    return kind
+
+
+def bias_of(value: Any) -> float:
+    """β, 0 or more."""
+    bias = number("bias", value, -math.inf, LARGEST, "the constant that the last column of the weights multiplies")
+    if bias < 0:
+        raise DomainError(f"bias = {value!r}.", "The constant β is not negative.", "Give a bias of 0 or more.")
+    return bias
 
 
 def array_of(name: str, value: Any) -> FloatArray:

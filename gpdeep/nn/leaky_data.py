@@ -19,6 +19,7 @@ from ..errors import DomainError
 from ..leaky.network_cost import cost_of
 from ..result import FloatArray
 from .arguments import real_inputs
+from .leaky_arguments import require_leaky
 
 if TYPE_CHECKING:
     from .leaky_resnet import LeakyResNet
@@ -58,7 +59,7 @@ class Task:
         """
         rows = rows_of(model, X)
         if callable(cost):
-            return cls(rows, Y, None, cost)
+            return cls(rows, Y, None, _scalar(cost))
         target = real_inputs(Y)
         target = target.detach().cpu().numpy() if isinstance(target, torch.Tensor) else target
         outputs = model.width if model.read_out is None else model.read_out.shape[0]
@@ -80,13 +81,8 @@ class Task:
             return cost_of(self.name, self.target_columns(), *Z.shape).gradient(Z)
         output = torch.tensor(Z.T, dtype=torch.float64, device=self.X.device, requires_grad=True)
         value = self.function(output, self.Y)
-        if not isinstance(value, torch.Tensor) or value.ndim or not value.requires_grad:
-            raise DomainError(
-                f"The cost made a {type(value).__name__} of the outputs"
-                + (f" of shape {tuple(value.shape)}." if isinstance(value, torch.Tensor) else "."),
-                "A cost is a scalar tensor that depends on the outputs; it was detached, or not averaged.",
-                "Let the cost return such as ((output - target) ** 2).sum(1).mean().",
-            )
+        if not value.requires_grad:
+            raise _no_cost(value)
         (slope,) = torch.autograd.grad(value, output)
         return np.ascontiguousarray(slope.to(torch.float64).cpu().numpy().T)
 
@@ -99,6 +95,7 @@ def rows_of(model: LeakyResNet, X: Any) -> Any:
     DomainError
         They have another shape, or are not finite.
     """
+    require_leaky(model)
     x = real_inputs(X)
     weights = model.weights
     rows = (x if isinstance(x, torch.Tensor) else torch.from_numpy(np.array(x))).detach()
@@ -132,3 +129,24 @@ def _require_rows(target: Any, samples: int, outputs: int, *, classes: bool) -> 
 def _squared(output: Any, target: Any) -> Any:
     """|Y - Z|²/N."""
     return (output - target).square().sum() / len(output)
+
+
+def _scalar(cost: CostFunction) -> CostFunction:
+    """`cost`, refused where it does not give one number."""
+
+    def checked(Z: Any, Y: Any) -> Any:
+        value = cost(Z, Y)
+        if not isinstance(value, torch.Tensor) or value.ndim:
+            raise _no_cost(value)
+        return value
+
+    return checked
+
+
+def _no_cost(value: Any) -> DomainError:
+    return DomainError(
+        f"The cost made a {type(value).__name__} of the outputs"
+        + (f" of shape {tuple(value.shape)}." if isinstance(value, torch.Tensor) else "."),
+        "A cost is a scalar tensor that depends on the outputs; it was detached, or not averaged.",
+        "Let the cost return such as ((output - target) ** 2).sum(1).mean().",
+    )

@@ -63,6 +63,9 @@ def adam(objective: LeakyObjective, steps: int, rate: float, after: Callable[[in
         optimizer.step()
         schedule.step()
         after(step, value)
+    if not math.isfinite(objective.number()):
+        objective.restore(start)
+        return Descended(steps, history, "Adam diverged in its last step and was undone: use a smaller learning_rate.")
     return Descended(steps, history)
 
 

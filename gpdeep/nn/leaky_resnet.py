@@ -26,11 +26,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..activations import Activation
-from ..errors import ValidityWarning
+from ..errors import DomainError, ValidityWarning
 from ..leaky.nonlinearity import Nonlinearity
 from ..result import FloatArray
 from .arguments import LARGEST, number, require_sigma
-from .leaky_arguments import linear_map, steps_of, weights_of, whole
+from .leaky_arguments import bias_of, kind_of, linear_map, steps_of, weights_of, whole
 from .leaky_energies import layer_energies, sample_invariant, stationarity_residual
 from .leaky_start import exact_module, first_weights, level_sigma
 from .weight_draws import root_of, stream
@@ -89,7 +89,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
     Raises
     ------
     DomainError
-        A shape or number is not as said above, the activation is not in the catalogue or is a mixture.
+        A shape, number, type or device is not as said above, the activation is not in the catalogue or is a mixture.
 
     Notes
     -----
@@ -148,7 +148,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
         self.effective_depth = number(
             "effective_depth", effective_depth, 0.0, LARGEST, "L̃, the rate of the leak over the whole network"
         )
-        self.bias = require_sigma("bias", bias)
+        self.bias = bias_of(bias)
         self.phi: Activation = Nonlinearity.of(activation).phi
         self.activation = exact_module(self.phi)
         rho = steps_of(steps, self.depth, self.effective_depth)
@@ -162,7 +162,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
             ("read_in", read_in, (self.width, in_features), learn_read_in),
             ("read_out", read_out, (out_features, self.width), learn_read_out),
         )
-        kind = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        kind = kind_of(dtype, device)
         self.register_buffer("steps", torch.as_tensor(rho, **kind))
         self.weights = nn.Parameter(torch.as_tensor(first, **kind))
         for name, given, shape, learned in maps:
@@ -212,7 +212,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
         >>> LeakyResNet.from_arrays([0.5, 0.5], [[[2.0]], [[2.0]]], 1.0, bias=0.0)(torch.tensor([[1.0]]))
         tensor([[2.2500]], grad_fn=<AddBackward0>)
         """
-        W = weights_of(weights, require_sigma("bias", bias))
+        W = weights_of(weights, bias_of(bias))
         model = cls(
             W.shape[1],
             W.shape[0],
@@ -266,7 +266,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
         Raises
         ------
         DomainError
-            A step has ρ_l L̃ ≥ 1.
+            A step has ρ_l L̃ ≥ 1, or the result is no path.
 
         Warns
         -----
@@ -274,6 +274,12 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
             The path has γ > 0: then every sample has a private feature that no weight makes, and the network, which
             has none, leaves the path.
         """
+        if not callable(getattr(result, "network", None)):
+            raise DomainError(
+                f"result is a {type(result).__name__}.",
+                "It is not what gpdeep.leaky.geodesic returned.",
+                "Give a GeodesicResult.",
+            )
         if getattr(result, "gamma", 0.0) > 0:
             warnings.warn(
                 f"The path was computed with gamma = {result.gamma:g}: a network has no private features of samples, "
@@ -287,7 +293,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
             rho,
             W,
             result.effective_depth,
-            activation=result.activation,
+            activation=result.geometry.phi.phi if hasattr(result, "geometry") else result.activation,
             bias=result.bias,
             read_in=read_in,
             read_out=read_out,

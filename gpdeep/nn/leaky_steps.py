@@ -15,7 +15,7 @@ import torch
 
 from ..errors import DomainError
 from ..leaky.layer_steps import carry_weights, equidistribute, limited, papers_rule
-from .arguments import number
+from .arguments import LARGEST, number
 from .leaky_arguments import whole
 from .leaky_data import rows_of
 from .leaky_energies import numbers, representations, steps_in_float64
@@ -81,8 +81,9 @@ def adapt_steps(
     if rule not in RULES:
         raise DomainError(f"rule = {rule!r:.100}.", "The name is misspelt.", f"Use {' or '.join(RULES)}.")
     share = number("blend", blend, 0.0, 1.0 + 1e-12, "how far to go towards the new steps at once, 1 for all the way")
+    rows = rows_of(model, X)
     rho, W = steps_in_float64(model), numbers(model.weights)
-    A = representations(model, rows_of(model, X))
+    A = representations(model, rows)
     if rule == RULES[0]:
         new = (1 - share) * rho + share * equidistribute(rho, A, model.effective_depth)
     else:
@@ -139,6 +140,9 @@ class AdaptiveSteps:
         whole("total", self.total)
         whole("every", self.every)
         number("blend", self.blend, 0.0, 1.0 + 1e-12, "how far to go towards the new steps at once, 1 for all the way")
+        share = "a share of the training, from 0 to 1"
+        for name in ("start", "end"):
+            number(name, getattr(self, name), -LARGEST, LARGEST, share)
         if not 0 <= self.start < self.end <= 1:
             raise DomainError(
                 f"start = {self.start!r:.50} and end = {self.end!r:.50}.",

@@ -9,12 +9,14 @@ thousands of steps of Adam the stationarity residual may still be of order 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from ..errors import DomainError
+from ..errors import ConvergenceError, DomainError
 from .arguments import LARGEST, number
 from .leaky_arguments import whole
 from .leaky_data import CostFunction, Task
@@ -152,7 +154,7 @@ def train_leaky(
         return after
 
     phases: list[Phase] = []
-    with torch.enable_grad():
+    with torch.enable_grad(), _undone(objective):
         if counts[0]:
             phases.append(phase_of(objective, "adam", adam(objective, counts[0], rate, told("adam"))))
         if counts[1]:
@@ -161,6 +163,32 @@ def train_leaky(
             phases.append(phase_of(objective, "newton", newton_phase(objective, counts[2], goal)))
     objective.clear()
     return outcome(objective, phases)
+
+
+@contextmanager
+def _undone(objective: LeakyObjective) -> Iterator[None]:
+    """Give the model back as it was where its parameters, or what they cost, are no longer finite numbers."""
+    begin = objective.snapshot()
+    try:
+        yield
+    except Exception as error:
+        finite = all(bool(torch.isfinite(values).all()) for values in objective.parameters)
+        if finite and not (isinstance(error, DomainError) and _not_finite_cost(objective)):
+            raise
+        objective.restore(begin)
+        raise ConvergenceError(
+            "Training left the range of finite numbers; the model is as it was before.",
+            "Inputs or targets are far from order 1, learning_rate is too large, or the cost is not finite on the way.",
+            "Scale X and Y to entries of order 1, or use a smaller learning_rate.",
+        ) from error
+
+
+def _not_finite_cost(objective: LeakyObjective) -> bool:
+    """Whether C can be computed and is NaN or infinite."""
+    try:
+        return not math.isfinite(objective.cost())
+    except DomainError:
+        return False
 
 
 def _count(name: str, value: Any) -> int:

@@ -259,7 +259,7 @@ def test_interrupted_before_anything_was_found_writes_nothing(
     def interrupted(job: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gpdeep.leaky.search._attempt", interrupted)
+    monkeypatch.setattr("gpdeep.leaky.ladder.attempt", interrupted)
     code, found, err = call(capsys, "X.npy", "Y.npy", *QUICK[:4], "--out", "n.npz")
     assert (code, found) == (1, {})
     assert err.startswith("Interrupted")

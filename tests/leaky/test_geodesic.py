@@ -9,7 +9,6 @@ import pytest
 from scipy.special import softmax
 from stored_paths import entries, entry, name, options
 
-from gpdeep import ConvergenceError, DomainError
 from gpdeep.leaky import geodesic, hamiltonian
 from gpdeep.leaky.elements import Path, gauss
 from gpdeep.leaky.geodesic_arguments import end_points
@@ -476,76 +475,3 @@ def test_result_continues_itself():
     np.testing.assert_allclose(again.action, best.action, rtol=1e-9)
     without_momenta = geodesic(best.A[0], best.A[-1], 3.0, start=(best.p, best.A), **options(entry("smooth/P33/Lt3")))
     np.testing.assert_allclose(without_momenta.action, best.action, rtol=1e-8)
-
-
-ONES, UP = np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[2.0, 1.0], [1.0, 3.0]])
-LINE = (np.array([0.0, 1.0]), np.stack([ONES, UP]))
-REFUSED = {
-    "X is text": (("abc", UP, 1.0), {}, "^X "),
-    "X has NaN": (([[np.nan, 1.0], [1.0, 1.0]], UP, 1.0), {}, "^X holds .*nan"),
-    "Y is infinite": ((ONES, [[np.inf, 1.0], [1.0, 1.0]], 1.0), {}, "^Y holds .*inf"),
-    "a row": (([1.0, 2.0], UP, 1.0), {}, "^X has shape"),
-    "other shapes": ((ONES, np.ones((2, 3)), 1.0), {}, r"shape \(2, 2\).*shape \(2, 3\)"),
-    "transposed": ((np.ones((2, 3)), np.ones((3, 2)), 1.0), {}, "(?i)transpose"),
-    "no depth": ((ONES, UP, 0.0), {}, "effective_depth"),
-    "negative depth": ((ONES, UP, -1.0), {}, "effective_depth"),
-    "depth NaN": ((ONES, UP, np.nan), {}, "effective_depth"),
-    "negative bias": ((ONES, UP, 1.0), {"bias": -1.0}, "bias"),
-    "negative gamma": ((ONES, UP, 1.0), {"gamma": -1.0}, "gamma"),
-    "unknown activation": ((ONES, UP, 1.0), {"activation": "nonsense"}, "nonsense"),
-    "no weight": ((ONES, UP, 1.0), {"terminal_weight": 0.0}, "terminal_weight"),
-    "cost without weight": ((ONES, UP, 1.0), {"cost": "cross_entropy"}, "terminal_weight"),
-    "read-out without weight": ((ONES, UP, 1.0), {"read_out": np.eye(2)}, "terminal_weight"),
-    "unknown cost": ((ONES, UP, 1.0), {"terminal_weight": 0.1, "cost": "absolute"}, "absolute"),
-    "labels out of range": ((ONES, [0, 2], 1.0), {"terminal_weight": 0.1, "cost": "cross_entropy"}, "classes"),
-    "both read-ins": ((ONES, UP, 1.0), {"read_in": np.eye(2), "read_in_penalty": 0.1}, "Both"),
-    "both read-outs": (
-        (ONES, UP, 1.0),
-        {"terminal_weight": 0.1, "read_out": np.eye(2), "read_out_penalty": 0.1},
-        "Both",
-    ),
-    "read-in of other inputs": ((ONES, UP, 1.0), {"read_in": np.ones((2, 3))}, "read_in"),
-    "read-out of other neurons": ((ONES, UP, 1.0), {"terminal_weight": 0.1, "read_out": np.ones((2, 3))}, "read_out"),
-    "learned read-out of classes": (
-        (ONES, [0, 1], 1.0),
-        {"terminal_weight": 0.1, "cost": "cross_entropy", "read_out_penalty": 0.1},
-        "learned read-out",
-    ),
-    "another width": ((ONES, UP, 1.0), {"width": 3}, "width"),
-    "no starts": ((ONES, UP, 1.0), {"starts": 0}, "starts"),
-    "half a worker": ((ONES, UP, 1.0), {"workers": 0.5}, "workers"),
-    "rtol of rounding": ((ONES, UP, 1.0), {"rtol": 1e-15}, "rtol"),
-    "start of one array": ((ONES, UP, 1.0), {"start": ONES}, "start"),
-    "start that goes back": ((ONES, UP, 1.0), {"start": (LINE[0][::-1], LINE[1])}, "start"),
-    "start of half the path": ((ONES, UP, 1.0), {"start": (0.5 * LINE[0], LINE[1])}, "start"),
-    "start of other shape": ((ONES, UP, 1.0), {"start": (LINE[0], np.ones((2, 3, 2)))}, "start"),
-    "start's B of other shape": ((ONES, UP, 1.0), {"start": (*LINE, np.ones((2, 3, 2)))}, "start's B"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "kwargs", "says"), REFUSED.values(), ids=REFUSED)
-def test_bad_input_is_refused_with_its_cause(arguments, kwargs, says):
-    with pytest.raises(DomainError, match=says) as error:
-        geodesic(*arguments, **{"activation": "softplus:5"} | kwargs)
-    assert error.value.found
-    assert error.value.cause
-    assert error.value.change
-
-
-@pytest.mark.parametrize("activation", ["relu", "identity"])
-def test_a_sample_without_features_is_refused_unless_bias_or_gamma_move_it(activation):
-    dead = np.array([[1.0, 0.0], [2.0, 0.0]])
-    for ends in ((dead, UP), (UP, dead)):
-        with pytest.raises(DomainError, match="sample 1") as error:
-            geodesic(*ends, 1.0, activation=activation, bias=0.0)
-        assert "bias or gamma" in error.value.change
-    if activation == "identity":
-        assert geodesic(dead, UP, 1.0, activation=activation, bias=1.0, starts=1).is_minimum
-        assert geodesic(dead, UP, 1.0, activation=activation, bias=0.0, gamma=0.1, starts=1).is_minimum
-
-
-def test_what_leads_nowhere_ends_in_an_error_that_says_so():
-    # entries 1e6 apart from order 1
-    rng = np.random.default_rng(0)
-    with pytest.raises(ConvergenceError, match="effective depth 30"):
-        geodesic(1e-8 * rng.normal(size=(2, 6)), 1e8 * rng.normal(size=(2, 6)), 30.0, activation="tanh", starts=1)

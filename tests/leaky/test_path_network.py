@@ -177,7 +177,7 @@ def test_networks_of_more_samples_or_without_bias_arrive_as_well(problem):
     assert (rho[:, None, None] * W**2).sum() / 2 < path.action
 
 
-@pytest.mark.parametrize("layers", ["P33/Lt3/L20", "P22/Lt3/L12"])
+@pytest.mark.parametrize("layers", ["P33/Lt3/L20", "P22/Lt3/L12", "P33/Lt7/L40"])
 def test_optimal_relu_network_is_the_stored_one_with_its_zeros(layers):
     """Entries of the optimal network rest exactly at 0, as those of the path do."""
     net = entry(f"network/{layers}/relu/fixed")

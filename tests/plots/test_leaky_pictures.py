@@ -61,6 +61,7 @@ def diagram(action, rank_like=None, minimum=None, events=(), depth=None):
     return BranchDiagram(
         effective_depth=depth,
         action=action,
+        action_error=np.zeros_like(action),
         hamiltonian=-0.5 * depth * rank_like,
         rank_like=rank_like,
         is_minimum=minimum,
