@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
 from ..result import FloatArray
+from .network_cost import Cost
 
 
 def _array(value: Any) -> FloatArray:
@@ -62,65 +62,28 @@ class Fixed(Boundary):
 
 
 @dataclass(frozen=True, eq=False)
-class SquaredError(Boundary):
-    """|Y - R A|²/(N λ)."""
+class ReadOut(Boundary):
+    """C(R A)/λ of what a given linear map R reads, `readout` of shape (d, w)."""
 
-    Y: FloatArray
+    cost: Cost
     terminal_weight: float
     readout: FloatArray
 
-    @cached_property
-    def _factor(self) -> float:
-        return float(2 / (self.terminal_weight * self.Y.shape[1]))
-
     def value(self, A: FloatArray) -> float:
-        """|Y - R A|²/(N λ)."""
-        return 0.5 * self._factor * float(((self.readout @ A - self.Y) ** 2).sum())
+        """C(R A)/λ."""
+        return self.cost.value(self.readout @ A) / self.terminal_weight
 
     def gradient(self, A: FloatArray) -> FloatArray:
-        """(2/(N λ)) Rᵀ(R A - Y)."""
-        return _array(self._factor * self.readout.T @ (self.readout @ A - self.Y))
+        """Rᵀ ∂C/∂Z/λ."""
+        return _array(self.readout.T @ self.cost.gradient(self.readout @ A) / self.terminal_weight)
 
     def hessian(self, A: FloatArray) -> FloatArray:
-        """(2/(N λ)) RᵀR ⊗ I."""
-        return _array(self._factor * np.kron(self.readout.T @ self.readout, np.eye(A.shape[1])))
-
-    def map_of(self, A: FloatArray) -> FloatArray | None:
-        """R."""
-        return self.readout
-
-
-@dataclass(frozen=True, eq=False)
-class CrossEntropy(Boundary):
-    """-(1/(N λ)) Σ_i log softmax(R a_i)[class of i]; `onehot` is (classes, N)."""
-
-    onehot: FloatArray
-    terminal_weight: float
-    readout: FloatArray
-
-    @cached_property
-    def _factor(self) -> float:
-        return float(1 / (self.terminal_weight * self.onehot.shape[1]))
-
-    def value(self, A: FloatArray) -> float:
-        """-(1/(N λ)) Σ log softmax."""
-        z = self.readout @ A
-        return self._factor * float((logsumexp(z, axis=0) * self.onehot.sum(0) - (z * self.onehot).sum(0)).sum())
-
-    def gradient(self, A: FloatArray) -> FloatArray:
-        """(1/(N λ)) Rᵀ(softmax - onehot)."""
-        z = self.readout @ A
-        return _array(self._factor * self.readout.T @ (softmax(z, axis=0) * self.onehot.sum(0) - self.onehot))
-
-    def hessian(self, A: FloatArray) -> FloatArray:
-        """(1/(N λ)) Rᵀ(diag p - p pᵀ)R for each sample."""
-        p = softmax(self.readout @ A, axis=0)
-        of_logits = np.einsum("ci,cd->icd", p, np.eye(len(p))) - np.einsum("ci,di->icd", p, p)
-        of_sample = self._factor * np.einsum("ca,icd,db->iab", self.readout, of_logits, self.readout)
+        """Rᵀ S_i S_iᵀ R/λ for each sample, which touches no other."""
         w, N = A.shape
+        root = self.readout.T @ self.cost.root(self.readout @ A)
         H = np.zeros((w, N, w, N))
         i = np.arange(N)
-        H[:, i, :, i] = of_sample
+        H[:, i, :, i] = root @ root.swapaxes(1, 2) / self.terminal_weight
         return H.reshape(w * N, w * N)
 
     def map_of(self, A: FloatArray) -> FloatArray | None:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DomainError
 from ..gaussian.arguments import real
 from ..result import FloatArray
-from .boundary import Boundary, CrossEntropy, Fixed, LearnedReadIn, LearnedReadout, SquaredError
+from .boundary import Boundary, Fixed, LearnedReadIn, LearnedReadout, ReadOut
 from .checks import (
     check_effective_depth,
     check_ends,
@@ -22,6 +22,7 @@ from .checks import (
 )
 from .hermite import HermitePath
 from .network_arguments import counted
+from .network_cost import CrossEntropy, SquaredCost
 from .problem import PathProblem
 
 _COSTS = ("squared", "cross_entropy")
@@ -141,7 +142,7 @@ def _terminal(
             )
         R = np.eye(w) if R is None else R
         onehot = _onehot(Y, len(R), N)
-        return CrossEntropy(onehot, weight, R), first + np.linalg.pinv(R) @ (onehot - R @ first)
+        return ReadOut(CrossEntropy(onehot), weight, R), first + np.linalg.pinv(R) @ (onehot - R @ first)
     targets = check_matrix("Y", Y)
     if targets.shape[1] != N:
         raise _misfit("Y", targets.shape, "X", first.shape, "Both hold one column for each sample.")
@@ -151,7 +152,7 @@ def _terminal(
     R = np.eye(w) if R is None else R
     if len(R) != len(targets):
         raise _misfit("Y", targets.shape, "the output R A_1", (len(R), N), "Y holds one row for each output.")
-    return SquaredError(targets, weight, R), first + np.linalg.pinv(R) @ (targets - R @ first)
+    return ReadOut(SquaredCost(targets), weight, R), first + np.linalg.pinv(R) @ (targets - R @ first)
 
 
 def _onehot(Y: Any, classes: int, N: int) -> FloatArray:

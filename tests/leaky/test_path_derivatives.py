@@ -7,10 +7,11 @@ softplus with sharpness 5 and of an inverse kernel are up to 1e6 times f'. They 
 import numpy as np
 import pytest
 
-from gpdeep.leaky.boundary import Boundary, CrossEntropy, Fixed, LearnedReadIn, LearnedReadout, SquaredError
+from gpdeep.leaky.boundary import Boundary, Fixed, LearnedReadIn, LearnedReadout, ReadOut
 from gpdeep.leaky.elements import EULER, TRAPEZOID, Path, at_points, gauss
 from gpdeep.leaky.geometry import Geometry
 from gpdeep.leaky.local_action import MASS, frozen_hessian, local_action, local_hessian, with_rows
+from gpdeep.leaky.network_cost import CrossEntropy, SquaredCost
 from gpdeep.leaky.nonlinearity import Nonlinearity
 from gpdeep.leaky.path_system import PathAction
 
@@ -180,9 +181,9 @@ RNG = np.random.default_rng(6)
 W, SAMPLES, OUTPUTS = 3, 5, 2
 R = RNG.normal(size=(OUTPUTS, W))
 ENDS = {
-    "squared error": SquaredError(RNG.normal(size=(OUTPUTS, SAMPLES)), 0.3, R),
-    "cross-entropy": CrossEntropy(np.eye(OUTPUTS)[:, RNG.integers(0, OUTPUTS, SAMPLES)], 0.3, R),
-    "cross-entropy of shares": CrossEntropy(RNG.dirichlet(np.ones(OUTPUTS), SAMPLES).T, 0.3, R),
+    "squared error": ReadOut(SquaredCost(RNG.normal(size=(OUTPUTS, SAMPLES))), 0.3, R),
+    "cross-entropy": ReadOut(CrossEntropy(np.eye(OUTPUTS)[:, RNG.integers(0, OUTPUTS, SAMPLES)]), 0.3, R),
+    "cross-entropy of shares": ReadOut(CrossEntropy(RNG.dirichlet(np.ones(OUTPUTS), SAMPLES).T), 0.3, R),
     "learned read-out": LearnedReadout(RNG.normal(size=(OUTPUTS, SAMPLES)), 0.3, 0.7),
     "learned read-in": LearnedReadIn(RNG.normal(size=(2, SAMPLES)), 0.7),
     "free": Boundary(),
@@ -205,7 +206,7 @@ def test_derivatives_of_an_end_are_differences(end):
 def test_hessian_of_a_learned_readout_needs_the_part_of_its_movement():
     # negative control: with R held fast at its best value the curvature is another
     end, A = ENDS["learned read-out"], np.random.default_rng(8).normal(size=(W, SAMPLES))
-    held = SquaredError(end.Y, 0.3, end.readout(A))
+    held = ReadOut(SquaredCost(end.Y), 0.3, end.readout(A))
     assert np.abs(held.hessian(A) - end.hessian(A)).max() > 0.05 * np.abs(held.hessian(A)).max()
 
 
@@ -242,11 +243,11 @@ SMALL = (2, 2)
 PATHS = {
     "fixed ends": (Fixed(np.ones(SMALL)), Fixed(np.ones(SMALL)), 0.0),
     "fixed ends, multipliers": (Fixed(np.ones(SMALL)), Fixed(np.ones(SMALL)), 0.2),
-    "squared error": (Fixed(np.ones(SMALL)), SquaredError(np.ones((1, 2)), 0.3, np.array([[1.0, -0.5]])), 0.0),
+    "squared error": (Fixed(np.ones(SMALL)), ReadOut(SquaredCost(np.ones((1, 2))), 0.3, np.array([[1.0, -0.5]])), 0.0),
     "both learned": (LearnedReadIn(np.array([[1.0, -0.5]]), 0.7), LearnedReadout(np.ones((1, 2)), 0.3, 0.7), 0.0),
     "cross-entropy": (
         LearnedReadIn(np.array([[1.0, -0.5], [-2.0, 1.0]]), 0.7),
-        CrossEntropy(np.eye(2), 0.3, np.eye(2)),
+        ReadOut(CrossEntropy(np.eye(2)), 0.3, np.eye(2)),
         0.2,
     ),
 }

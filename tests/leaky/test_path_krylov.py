@@ -7,9 +7,10 @@ import pytest
 from stored_paths import entry
 
 from gpdeep.leaky import geodesic, path_system
-from gpdeep.leaky.boundary import Fixed, SquaredError
+from gpdeep.leaky.boundary import Fixed, ReadOut
 from gpdeep.leaky.elements import Path, gauss
 from gpdeep.leaky.geometry import Geometry
+from gpdeep.leaky.network_cost import SquaredCost
 from gpdeep.leaky.nonlinearity import Nonlinearity
 from gpdeep.leaky.path_krylov import KrylovNewton, Vector
 from gpdeep.leaky.path_system import Held, PathAction
@@ -24,7 +25,7 @@ def action_and_path():
     path = Path(
         rng.uniform(0.2, 0.5, L), nodes, 0.1 * rng.normal(size=(L, 2, w, N)), 0.3 * rng.normal(size=(L, 3, w, N))
     )
-    end = SquaredError(rng.normal(size=(2, N)), 0.3, rng.normal(size=(2, w)))
+    end = ReadOut(SquaredCost(rng.normal(size=(2, N))), 0.3, rng.normal(size=(2, w)))
     return PathAction(Geometry(Nonlinearity.of("tanh"), 0.7, 0.2), scheme, Fixed(nodes[0]), end, 0.05), path
 
 
