@@ -13,7 +13,6 @@ A path that is lost on the way up, at a fold, is let go to what Newton's method 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .descent import climb, cold, elements_for, settle
 from .elements import gauss
@@ -184,8 +184,7 @@ def _each(function: Callable[[Any], Any], items: Sequence[Any], workers: int) ->
 
 def _one_thread() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+    threadpool_limits(1)  # of BLAS, which is loaded by now
 
 
 def alike(value: float, other: float, rtol: float) -> bool:
