@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import activations, data, finite, gaussian, leaky, meanfield, nn, plots, sparse
+    from . import activations, agreement, data, finite, gaussian, leaky, linearize, meanfield, nn, plots, sparse
     from .activations import Mixture, PiecewiseLinear, Smooth, activation, from_callable
     from .architecture import Architecture
     from .depth import DepthPrediction, find_width, predict_depth
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from .result import load
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 _HOME = {
     "Architecture": "architecture",
@@ -46,7 +46,19 @@ _HOME = {
     "load": "result",
     "predict_depth": "depth",
 }
-_ROOMS = ("activations", "data", "finite", "gaussian", "leaky", "meanfield", "nn", "plots", "sparse")
+_ROOMS = (
+    "activations",
+    "agreement",
+    "data",
+    "finite",
+    "gaussian",
+    "leaky",
+    "linearize",
+    "meanfield",
+    "nn",
+    "plots",
+    "sparse",
+)
 
 __all__ = [
     "Architecture",
@@ -63,12 +75,14 @@ __all__ = [
     "ValidityWarning",
     "activation",
     "activations",
+    "agreement",
     "data",
     "find_width",
     "finite",
     "from_callable",
     "gaussian",
     "leaky",
+    "linearize",
     "load",
     "meanfield",
     "nn",

@@ -1,5 +1,6 @@
 """The README's first shell block holds two commands, and its first picture is the program's own output."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -64,6 +65,29 @@ def test_geodesic_is_what_its_command_prints(
     assert command
     assert run(command[1].split()) == 0
     assert without_estimates(capsys.readouterr().out) == without_estimates(blocks("text")[5])
+
+
+def test_path_lengths_are_what_their_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    (tmp_path / "resnet.py").write_text(blocks("python")[3])
+    monkeypatch.chdir(tmp_path)
+    command = re.search(r"is what `gpdeep (path-length [^`]*)` prints", README)
+    assert command
+    assert run(command[1].split()) == 0
+    assert capsys.readouterr().out == blocks("text")[7]
+
+
+def test_table_of_early_and_late_is_the_evidence() -> None:
+    evidence = json.loads((Path(__file__).parents[1] / "validation/results/cpu/nonlinear_advantage.json").read_text())
+    gaps = evidence["tasks"]["sum"]["at_equal_napl"]
+    for name, title in (("early", "removed early"), ("late", "removed late")):
+        row = next(line for line in README.splitlines() if line.startswith(f"| {title}"))
+        assert [float(cell) for cell in row.split("|")[2:-1]] == [round(gap[name], 3) for gap in gaps]
+    row = next(line for line in README.splitlines() if line.startswith("| late - early, 95 %"))
+    bounds = [tuple(float(end) for end in cell.split(" to ")) for cell in row.split("|")[2:-1]]
+    assert bounds == [(round(gap["low"], 3), round(gap["high"], 3)) for gap in gaps]
 
 
 def test_sparse_network_is_made_and_probed_as_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,11 +19,14 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DomainError, GpdeepError, ValidityWarning
 from .about import cite, schema, version
+from .calibrate import calibrate
+from .check import check
 from .clip import clip
 from .depth import depth
 from .eoc import eoc
 from .geodesic import geodesic
 from .maps import maps
+from .path_length import path_length
 
 _INTERRUPTED = 130  # what typer returns for Ctrl-C
 _USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -39,6 +42,9 @@ app.command("maps")(maps)
 app.command("eoc")(eoc)
 app.command("clip")(clip)
 app.command("geodesic")(geodesic)
+app.command("path-length")(path_length)
+app.command("check")(check)
+app.command("calibrate")(calibrate)
 app.command("cite")(cite)
 app.command("schema")(schema)
 

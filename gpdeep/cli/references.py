@@ -104,6 +104,21 @@ BIBTEX = {
   publisher = {Academic Press},
   year      = {1982}
 }""",
+    "mehmeti2023nonlinear": """@inproceedings{mehmeti2023nonlinear,
+  title     = {Nonlinear Advantage: Trained Networks Might Not Be As Complex as You Think},
+  author    = {Mehmeti-G{\\"o}pel, Christian H. X. Ali and Disselhoff, Jan},
+  booktitle = {International Conference on Machine Learning},
+  note      = {arXiv:2211.17180},
+  year      = {2023}
+}""",
+    "holm1979simple": """@article{holm1979simple,
+  title   = {A Simple Sequentially Rejective Multiple Test Procedure},
+  author  = {Holm, Sture},
+  journal = {Scandinavian Journal of Statistics},
+  volume  = {6},
+  pages   = {65--70},
+  year    = {1979}
+}""",
 }
 
 REFERENCES = {
@@ -111,5 +126,8 @@ REFERENCES = {
     "maps": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "murray2022activation", "cho2009kernel"),
     "clip": ("price2024deep", "poole2016exponential", "schoenholz2017deep", "murray2022activation", "fang2008novel"),
     "geodesic": ("jacot2024hamiltonian", "hairer2006geometric", "bertsekas1982constrained"),
+    "path-length": ("mehmeti2023nonlinear",),
+    "check": ("hanin2018products", "poole2016exponential", "schoenholz2017deep", "holm1979simple"),
+    "calibrate": ("jakub2023depth", "jakub2023network"),
     "eoc": ("poole2016exponential", "schoenholz2017deep", "yang2017mean", "hayou2019impact", "murray2022activation"),
 }

@@ -46,6 +46,8 @@ _FIXED_POINTS = {
     ),
 }
 
+_LAYER_NUMBERS = _object(dict.fromkeys(("log_sin2", "variance", "sparsity", "log_grad_norm2"), _SERIES))
+
 SCHEMAS: dict[str, dict[str, Any]] = {
     "depth": _answer(
         "depth",
@@ -175,6 +177,50 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 }
             ),
         },
+    ),
+    "path-length": _answer(
+        "path-length",
+        average_path_length=_NOT_NEGATIVE,
+        normalised_average_path_length=_NOT_NEGATIVE,
+        degeneracy_depth=_NUMBER,
+        log10_paths=_NUMBER,
+        lengths={"type": "array", "items": _COUNT},
+        probability={"type": "array", "items": _NOT_NEGATIVE},
+        layers={
+            "type": "array",
+            "items": _object(
+                {"name": {"type": "string"}, "channels": {"type": "integer", "minimum": 1}, "nonlinear": _NOT_NEGATIVE},
+                kind={"type": "string"},
+                contribution=_NOT_NEGATIVE,
+            ),
+        },
+        conventions={"type": "object"},
+    ),
+    "check": _answer(
+        "check",
+        predicted=_LAYER_NUMBERS,
+        measured=_LAYER_NUMBERS,
+        z_scores=_LAYER_NUMBERS,
+        predicted_std=_LAYER_NUMBERS,
+        p_adjusted=_LAYER_NUMBERS,
+        agrees={"type": "boolean"},
+        first_departure=_COUNT,
+        departing={"type": "array", "items": {"type": "string"}},
+        alpha=_POSITIVE,
+        seeds=_COUNT,
+    ),
+    "calibrate": _answer(
+        "calibrate",
+        threshold={"type": "number"},
+        low=_NUMBER,
+        high=_NUMBER,
+        confidence=_POSITIVE,
+        scale=_POSITIVE,
+        separated={"type": "boolean"},
+        p_value=_NOT_NEGATIVE,
+        architecture={"type": "array", "items": {"type": "string"}, "minItems": 2},
+        log_sin2=_SERIES,
+        trained={"type": "array", "items": {"type": "boolean"}},
     ),
     "eoc": _answer(
         "eoc",

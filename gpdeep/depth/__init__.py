@@ -13,6 +13,7 @@ is empirical: about -4 for tasks like MNIST, about -1.5 for CIFAR-10 (from the f
 
 from __future__ import annotations
 
+from .calibration import Calibration, calibrate, read_runs
 from .predict import DEFAULT_THRESHOLD, find_width, predict_depth
 from .prediction import DegeneracyDepth, DepthPrediction, InfiniteWidth, InitialAngle
 from .search import FIRST_WIDTH, WIDE_TO_SAMPLE
@@ -21,10 +22,13 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "FIRST_WIDTH",
     "WIDE_TO_SAMPLE",
+    "Calibration",
     "DegeneracyDepth",
     "DepthPrediction",
     "InfiniteWidth",
     "InitialAngle",
+    "calibrate",
     "find_width",
     "predict_depth",
+    "read_runs",
 ]

@@ -31,14 +31,14 @@ _HALF_STEP = (1 / 2, 1 / 8, 0.0, -1 / 64, 0.0, 1 / 128, 0.0, -17 / 2048, 0.0, 31
 _SERIES_FROM = 40.0  # the first omitted term, 0.05 z^-12, is below 1e-20 there
 
 
-def _digamma_half_step(z: FloatArray) -> FloatArray:
+def digamma_half_step(z: FloatArray) -> FloatArray:
     """ψ(z + 1/2) - ψ(z) for z ≥ 1/2, without cancellation."""
     powers = np.arange(1, len(_HALF_STEP) + 1)
     series = (np.array(_HALF_STEP) * z[..., None] ** -powers).sum(-1)
     return np.asarray(np.where(z > _SERIES_FROM, series, psi(z + 0.5) - psi(z)))
 
 
-def _tetragamma_half_step(z: FloatArray) -> FloatArray:
+def tetragamma_half_step(z: FloatArray) -> FloatArray:
     """ψ''(z + 1/2) - ψ''(z) for z ≥ 1/2, without cancellation: the second derivative of the series."""
     powers = np.arange(1, len(_HALF_STEP) + 1)
     series = (np.array(_HALF_STEP) * powers * (powers + 1) * z[..., None] ** -(powers + 2.0)).sum(-1)
@@ -76,9 +76,9 @@ def small_angle_cumulants(n: int) -> FloatArray:
     True
     """
     k, weight, _ = active_counts(check_width(n, minimum=2), 2)
-    mean = -_digamma_half_step((k - 1) / 2)
+    mean = -digamma_half_step((k - 1) / 2)
     var = zeta(2, (k - 1) / 2) + zeta(2, k / 2)
-    third = -_tetragamma_half_step((k - 1) / 2)
+    third = -tetragamma_half_step((k - 1) / 2)
     drift = weight @ mean
     d = mean - drift
     return np.array([drift, weight @ var + weight @ d**2, weight @ third + 3 * (weight @ (d * var)) + weight @ d**3])

@@ -15,8 +15,10 @@ from ..errors import DomainError
 from .clipped import Thresholded
 from .layers import is_weight_layer
 from .module_of import Elementwise
+from .partial_relu import PartialReLU
 from .undisturbed import restored
 
+AS_TEXT = "describe the network as text, such as '784,128x50,10'"
 _PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _NOT_THE_USERS = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
 
@@ -30,7 +32,7 @@ class Tracer(fx.Tracer):  # type: ignore[misc]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether `m` is recorded as one operation."""
-        whole = isinstance(m, (Thresholded, Elementwise)) or is_weight_layer(m)
+        whole = isinstance(m, (Thresholded, Elementwise, PartialReLU)) or is_weight_layer(m)
         return whole or super().is_leaf_module(m, module_qualified_name)
 
     def path_of_module(self, mod: nn.Module) -> str:
@@ -60,10 +62,11 @@ def unwrapped(module: nn.Module) -> nn.Module:
         module = inner
 
 
-def trace(module: nn.Module) -> tuple[nn.Module, fx.Graph]:
+def trace(module: nn.Module, otherwise: str = AS_TEXT) -> tuple[nn.Module, fx.Graph]:
     """The graph of `module`, which stays as it is, like the global random state; and what its names refer to.
 
-    As it is, so far as `restored` goes: what forward does to lists of its own stays done.
+    As it is, so far as `restored` goes: what forward does to lists of its own stays done. `otherwise` is what the user
+    can do where it cannot be traced.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def trace(module: nn.Module) -> tuple[nn.Module, fx.Graph]:
         raise UntraceableError(
             f"{type(module).__name__} cannot be traced by torch.fx{_place(error)} ({type(error).__name__}: {error}).",
             "Its forward takes decisions that depend on the input's numbers or shape, or is compiled.",
-            "Write forward without such branches, or describe the network as text, such as '784,128x50,10'.",
+            f"Write forward without such branches, or {otherwise}.",
         ) from error
 
 

@@ -8,6 +8,8 @@ when the first picture is drawn.
 
 from __future__ import annotations
 
+from .calibration import plot_calibration
+from .check import plot_check
 from .clip import plot_clip_levels, plot_clipped_variance, plot_escape
 from .depth import plot_depth
 from .figure import BLUE, FORMATS, GREEN, GREY, VERMILLION, picture_file, save_figure, side_by_side
@@ -19,6 +21,7 @@ from .leaky import (
     plot_path_singular_values,
     plot_steps,
 )
+from .linearize import plot_accuracy, plot_active_units, plot_path_lengths
 from .maps import plot_correlation_map, plot_variance_map
 from .phases import plot_depth_scales, plot_phase_diagram
 
@@ -29,8 +32,12 @@ __all__ = [
     "GREY",
     "VERMILLION",
     "picture_file",
+    "plot_accuracy",
+    "plot_active_units",
     "plot_angle_law",
     "plot_branches",
+    "plot_calibration",
+    "plot_check",
     "plot_clip_levels",
     "plot_clipped_variance",
     "plot_correlation_map",
@@ -40,6 +47,7 @@ __all__ = [
     "plot_lengths",
     "plot_path_components",
     "plot_path_energies",
+    "plot_path_lengths",
     "plot_path_singular_values",
     "plot_phase_diagram",
     "plot_steps",

@@ -18,8 +18,13 @@ COMMANDS = {
     "maps": ["tanh", "--sigma-w", "1.5", "--sigma-b", "0.2"],
     "eoc": ["tanh", "--sigma-b", "0.2"],
     "clip": ["crelu", "--sparsity", "0.85", "--slope", "0.7", "--width", "100", "--depth", "10"],
+    "path-length": ["net.py:make", "--input-shape", "1,4"],
+    "check": ["16,16x3,4"],
+    "calibrate": ["runs.csv"],
     "geodesic": ["X.npy", "Y.npy", "--effective-depth", "3", "--activation", "softplus:5", "--starts", "1"],
 }
+
+NEED_TORCH = {"path-length", "check"}
 
 # The keys that others call by, written down once more by hand.
 KEYS = {
@@ -50,6 +55,27 @@ KEYS = {
         "inputs": {"family", "sparsity", "tau", "slope", "m", "width", "depth", "q", "p_fail", "law"},
         "status": {"code", "messages"},
     },
+    "path-length": {
+        "": {"schema_version", "command", "inputs", "status", "average_path_length"}
+        | {"normalised_average_path_length", "layers"},
+        "inputs": {"network", "input_shape"},
+        "status": {"code", "messages"},
+    },
+    "calibrate": {
+        "": {"schema_version", "command", "inputs", "status", "threshold", "low", "high", "confidence", "separated"},
+        "inputs": {"runs", "activation", "sigma_w", "sigma_b", "angle", "data", "cut", "seed"},
+        "status": {"code", "messages"},
+    },
+    "check": {
+        "": {"schema_version", "command", "inputs", "status", "predicted", "measured", "z_scores", "agrees"}
+        | {"first_departure"},
+        **{
+            table: {"log_sin2", "variance", "sparsity", "log_grad_norm2"}
+            for table in ("predicted", "measured", "z_scores")
+        },
+        "inputs": {"network", "activation", "sigma_w", "sigma_b", "angle", "data", "seeds", "seed", "device"},
+        "status": {"code", "messages"},
+    },
     "geodesic": {
         "": {"schema_version", "command", "inputs", "status", "action", "objective", "action_error", "hamiltonian"}
         | {"hamiltonian_drift", "rank_like", "p", "cost_of_identity", "kinetic", "cost_of_identity_gamma", "rank"}
@@ -64,10 +90,15 @@ KEYS = {
 
 @pytest.fixture(autouse=True)
 def matrices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test runs in a folder with the two ends of a path in X.npy and Y.npy."""
+    """Every test runs in a folder with the ends of a path (X.npy, Y.npy), runs (runs.csv) and a module (net.py)."""
     monkeypatch.chdir(tmp_path)
     np.save("X.npy", [[0.9, -0.3], [0.2, 0.8]])
     np.save("Y.npy", [[0.3, 0.6], [-0.4, 0.5]])
+    runs = {"64,64x4,10": 0.97, "64,64x8,10": 0.95, "64,64x64,10": 0.3, "64,16x64,10": 0.1}
+    lines = [f'"{name}",{accuracy}' for name, accuracy in runs.items()]
+    (tmp_path / "runs.csv").write_text("\n".join(["architecture,accuracy", *lines, *lines]))
+    network = "nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))"
+    (tmp_path / "net.py").write_text(f"from torch import nn\ndef make(): return {network}\n")
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -78,6 +109,8 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_has_the_fixed_keys_and_fits_its_schema(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if command in NEED_TORCH:
+        pytest.importorskip("torch", reason="gpdeep.nn is the part that needs torch")
     code, out, err = call(capsys, command, *COMMANDS[command], "--json")
     assert (code, err) == (0, "")
     answer = json.loads(out, parse_constant=pytest.fail)

@@ -280,19 +280,25 @@ main(sys.argv[1:])
 """
 
 
+def heed_interrupts() -> None:
+    """A shell's background job, in which tests may run, has them ignored, and so have its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_in_a_long_search_prints_and_writes_what_it_has() -> None:
     rng = np.random.default_rng(0)
     for name in "XY":
         np.save(f"{name}.npy", rng.normal(size=(4, 4)))
     options = ["--effective-depth", "7", "--activation", "softplus:5", "--json", "--out", "n.npz"]
     command = [sys.executable, "-c", TOLD, "geodesic", "X.npy", "Y.npy", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, preexec_fn=heed_interrupts, **pipes)
     assert process.stderr is not None
     for line in process.stderr:
         if line == "tick 4\n":
             process.send_signal(signal.SIGINT)
             break
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=400)  # the path at hand is brought to its end
     assert process.returncode == 3
     assert "Traceback" not in err
     found = json.loads(out)

@@ -1,0 +1,324 @@
+"""An ensemble is M networks: each with the weights, gradients and fate that it would have alone."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="gpdeep.nn is the part that needs torch")
+
+from torch import nn  # noqa: E402
+
+from gpdeep import Architecture, DomainError, MemoryBudgetError  # noqa: E402
+from gpdeep.nn import CST, CReLU, Ensemble, module_of, train_ensemble  # noqa: E402
+from gpdeep.nn.ensemble_statistics import angle_floor, ensemble_statistics  # noqa: E402
+from gpdeep.nn.masked_ramps import masked  # noqa: E402
+from gpdeep.nn.one_thread import one_thread  # noqa: E402
+
+X = np.random.default_rng(0).normal(size=(96, 6))
+LABELS = (X[:, 0] * X[:, 1] > 0).astype(int)
+DOUBLE = {"dtype": torch.float64}
+
+
+def twin(ensemble, m):
+    """Member m as an ordinary module of its own."""
+    layers = []
+    for (n, out), W, b in zip(itertools.pairwise(ensemble.widths), ensemble.weights, ensemble.biases, strict=True):
+        linear = nn.Linear(n, out, dtype=W.dtype)
+        with torch.no_grad():
+            linear.weight.copy_(W[m].T)
+            linear.bias.copy_(b[m, 0])
+        layers += [linear, module_of(ensemble.phis[m])]
+    return nn.Sequential(*layers[:-1])
+
+
+# ------------------------------------------------------------------------------------ what is drawn
+
+
+def test_a_member_is_drawn_the_same_in_any_company_place_and_type():
+    company = Ensemble("6,9x3,2", 5, sigma_b=0.3, seeds=[10, 11, 12, 13, 14], **DOUBLE)
+    alone = Ensemble("6,9x3,2", 1, sigma_b=0.3, seeds=[13], **DOUBLE)
+    single = Ensemble("6,9x3,2", 2, sigma_b=0.3, seeds=[1, 13], dtype=torch.float32)
+    for W, w, s in zip(company.weights, alone.weights, single.weights, strict=True):
+        assert torch.equal(W[3], w[0])
+        assert torch.equal(s[1], w[0].float())
+    assert not torch.equal(company.weights[0][0], company.weights[0][1])
+
+
+def test_entries_have_the_variance_that_was_asked_for():
+    """4 standard errors of a mean square of k normal numbers, √(2/k); 12 comparisons: one false alarm in 1,300."""
+    nets = Ensemble("300,400x2,50", 2, sigma_w=[1.0, 2.0], sigma_b=[0.0, 0.5], first_sigma_w=0.7, last_sigma_b=0.1)
+    wanted = {(0, 0): 0.49, (0, 1): 0.49, (1, 0): 1.0, (1, 1): 4.0, (2, 0): 1.0, (2, 1): 1.0}
+    for (layer, m), variance in wanted.items():
+        W = nets.weights[layer][m].detach().double()
+        assert W.square().mean() * W.shape[0] / variance == pytest.approx(1, abs=4 * math.sqrt(2 / W.numel()))
+    assert not nets.biases[0][0].any()
+    assert nets.biases[1][1].detach().square().mean() / 0.25 == pytest.approx(1, abs=4 * math.sqrt(2 / 400))
+
+
+def test_relu_networks_keep_the_variance_by_default_and_an_architecture_brings_its_own():
+    he = Ensemble("6,500,500,2", 1)
+    assert he.weights[1].detach().square().mean() * 500 == pytest.approx(2, abs=4 * 2 * math.sqrt(2 / 500**2))
+    own = Ensemble(Architecture(6, Architecture.parse("6,500x2,2").blocks, 2, sigma_w=1.0), 1)
+    assert own.weights[1].detach().square().mean() * 500 == pytest.approx(1, abs=4 * math.sqrt(2 / 500**2))
+
+
+@pytest.mark.parametrize("phi", ["relu", "tanh", "crelu:0.5,1", "cst:0.5,1", "gelu"])
+def test_outputs_are_those_of_ordinary_modules(phi):
+    nets = Ensemble("6,9x3,2", 3, activation=phi, sigma_w=1.3, sigma_b=0.2, **DOUBLE)
+    x = torch.as_tensor(X)
+    for m in range(3):
+        np.testing.assert_allclose(nets(x)[m].detach(), twin(nets, m)(x).detach(), rtol=1e-12, atol=1e-14)
+
+
+def test_members_may_have_activations_of_their_own():
+    nets = Ensemble("6,9x2,2", 3, activation=["relu", "tanh", "tanh"], sigma_w=1.3, **DOUBLE)
+    x = torch.as_tensor(X)
+    for m in range(3):
+        np.testing.assert_allclose(nets(x)[m].detach(), twin(nets, m)(x).detach(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("module", [CReLU(0.3, 0.7), CReLU(-0.2, 0.5), CST(0.3, 0.7), CST(0.0, 0.5)], ids=str)
+def test_ramps_with_a_mask_are_the_modules_to_the_last_bit(module):
+    tau, m = module.ends(torch.float32)
+    at_ends = torch.tensor([tau, tau + m, -tau, -tau - m, 0.0, -0.0, math.inf, -math.inf])
+    x = torch.cat([torch.linspace(-2, 2, 4001), at_ends])
+    one, two = x.clone().requires_grad_(), x.clone().requires_grad_()
+    y, z = module(one), masked(module)(two)
+    assert torch.equal(y, z)
+    weight = torch.linspace(1, 2, len(x))
+    (y * weight)[torch.isfinite(x)].sum().backward()
+    (z * weight)[torch.isfinite(x)].sum().backward()
+    assert torch.equal(one.grad, two.grad)
+
+
+# ------------------------------------------------------------------------------------ training
+
+
+OPTIMISERS = {
+    "sgd": ({"lr": 0.05}, lambda p: torch.optim.SGD(p, lr=0.05)),
+    "momentum": (
+        {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01),
+    ),
+    "nesterov": (
+        {"lr": 0.05, "momentum": 0.9, "nesterov": True},
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
+    ),
+    "adam": ({"lr": 0.01, "optimizer": "adam"}, lambda p: torch.optim.Adam(p, lr=0.01)),
+    "adamw": (
+        {"lr": 0.01, "optimizer": "adam", "weight_decay": 0.1},
+        lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "make"), OPTIMISERS.values(), ids=OPTIMISERS)
+def test_members_walk_with_networks_that_are_trained_alone(options, make):
+    """Full batches, so that the order of samples does not matter; 30 steps at 1e-12."""
+    nets = Ensemble("6,9x3,2", 2, sigma_b=0.1, **DOUBLE)
+    lone = [twin(nets, m) for m in range(2)]
+    train_ensemble(nets, X, LABELS, steps=30, batch=len(X), **options)
+    x, y = torch.as_tensor(X), torch.as_tensor(LABELS)
+    for m, net in enumerate(lone):
+        optimizer = make(net.parameters())
+        for _ in range(30):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+        for layer, W in enumerate(nets.weights):
+            np.testing.assert_allclose(
+                W[m].T.detach(), net[2 * layer].weight.detach(), rtol=1e-12, atol=1e-12, err_msg=str(layer)
+            )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "options",
+    [{"lr": 0.1}, {"lr": 0.05, "momentum": 0.9, "clip": 0.5}, {"lr": 0.01, "optimizer": "adam"}],
+    ids=["sgd", "clipped", "adam"],
+)
+def test_a_member_alone_is_bitwise_the_member_in_company(dtype, options):
+    seeds = [5, 6, 7, 8]
+    company = Ensemble("6,33x4,2", 4, seeds=seeds, dtype=dtype)
+    train_ensemble(company, X, LABELS, steps=40, batch=32, **options)
+    for m, seed in enumerate(seeds):
+        alone = Ensemble("6,33x4,2", 1, seeds=[seed], dtype=dtype)
+        train_ensemble(alone, X, LABELS, steps=40, batch=32, **options)
+        for W, w in zip(company.parameters(), alone.parameters(), strict=True):
+            assert torch.equal(W[m], w[0])
+
+
+def test_own_batches_do_not_depend_on_the_company_and_differ():
+    company = Ensemble("6,9,2", 2, seeds=[1, 2])
+    twice = Ensemble("6,9,2", 2, seeds=[1, 1])
+    alone = Ensemble("6,9,2", 1, seeds=[2])
+    for nets in (company, twice, alone):
+        train_ensemble(nets, X, LABELS, steps=20, batch=8, lr=0.1, own_batches=True)
+    assert torch.equal(company.weights[0][1], alone.weights[0][0])
+    assert torch.equal(twice.weights[0][0], twice.weights[0][1])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_diverging_member_rests_where_it_was_finite_and_its_neighbours_do_not_notice(optimizer):
+    options = {"steps": 25, "batch": 32, "optimizer": optimizer}
+    rates = [0.05, 1e9, 0.02] if optimizer == "sgd" else [0.01, 1e10, 0.002]
+    nets = Ensemble("6,9x3,2", 3)
+    found = train_ensemble(nets, X, LABELS, lr=rates, **options)
+    assert found.alive.tolist() == [True, False, True]
+    assert 0 < found.died_at[1] < 25
+    assert "not finite" in found.reason[1]
+    assert found.reason[0] == ""
+    assert all(bool(torch.isfinite(p).all()) for p in nets.parameters())
+    for m in (0, 2):
+        alone = Ensemble("6,9x3,2", 1, seeds=[m])
+        train_ensemble(alone, X, LABELS, lr=rates[m], **options)
+        for W, w in zip(nets.parameters(), alone.parameters(), strict=True):
+            assert torch.equal(W[m], w[0])
+    resting = Ensemble("6,9x3,2", 1, seeds=[1])
+    stopped = train_ensemble(resting, X, LABELS, lr=rates[1], **(options | {"steps": int(found.died_at[1])}))
+    assert stopped.died_at[0] == found.died_at[1]
+    assert torch.equal(nets.weights[1][1], resting.weights[1][0])
+
+
+def test_a_large_cost_is_no_divergence():
+    nets = Ensemble("6,9,2", 1, last_sigma_w=1e6)
+    found = train_ensemble(nets, X, LABELS, steps=3, lr=1e-9)
+    assert found.cost[0, 0] > 1e4
+    assert found.alive.all()
+
+
+def test_clipping_bounds_the_step_of_each_member():
+    nets = Ensemble("6,9,2", 3, last_sigma_w=30.0, **DOUBLE)
+    before = [p.detach().clone() for p in nets.parameters()]
+    train_ensemble(nets, X, LABELS, steps=1, lr=[0.1, 0.1, 1e-3], clip=[0.5, 1e9, 0.5])
+    moved = sum((p - q).square().sum((1, 2)) for p, q in zip(nets.parameters(), before, strict=True)).sqrt()
+    assert moved[0].item() == pytest.approx(0.05, rel=1e-9)
+    assert moved[1].item() > 0.06  # the negative control: a bound that is not reached changes nothing
+    assert moved[2].item() == pytest.approx(5e-4, rel=1e-9)
+
+
+def test_schedules_end_at_rest():
+    nets = Ensemble("6,9,2", 1, **DOUBLE)
+    seen = []
+    train_ensemble(nets, X, LABELS, steps=4, lr=0.1, schedule=lambda share: seen.append(share) or 0.0)
+    assert seen == [0.0, 0.25, 0.5, 0.75]
+    again = Ensemble("6,9,2", 1, **DOUBLE)
+    assert torch.equal(nets.weights[0], again.weights[0])
+
+
+# ------------------------------------------------------------------------------------ looks
+
+
+def test_records_are_what_an_ordinary_network_shows():
+    nets = Ensemble("6,40x2,2", 2, **DOUBLE)
+    pairs = [[0, 1], [2, 3]]
+    found = train_ensemble(
+        nets, X, LABELS, steps=7, lr=0.1, batch=len(X), record_at=(3,), test=(X[:10], LABELS[:10]), probe=(X, pairs)
+    )
+    assert [record.step for record in found.records] == [0, 3, 7]
+    last = found.records[-1]
+    net, x, y = twin(nets, 1), torch.as_tensor(X), torch.as_tensor(LABELS)
+    cost = nn.functional.cross_entropy(net(x), y)
+    cost.backward()
+    assert last.train[0][1] == pytest.approx(cost.item(), rel=1e-12)
+    assert last.train[1][1] == (net(x).argmax(1) == y).double().mean().item()
+    assert last.test[1][1] == (net(x[:10]).argmax(1) == y[:10]).double().mean().item()
+    norms = [net[k].weight.grad.norm().item() for k in (0, 2, 4)]
+    np.testing.assert_allclose(last.gradient_norms[1], norms, rtol=1e-10)
+    h = net[:3](x).detach()
+    assert last.statistics.q[1, 1] == pytest.approx(h.square().mean().item(), rel=1e-12)
+    assert last.statistics.zeros[1, 1] == (h <= 0).double().mean().item()
+    u, v = torch.relu(h[2]), torch.relu(h[3])
+    cosine = (u @ v / u.norm() / v.norm()).item()
+    assert last.statistics.log_sin2[1, 1, 1] == pytest.approx(math.log(1 - cosine**2), rel=1e-10)
+    assert "networks" in str(found)
+
+
+def test_angles_keep_their_digits_down_to_the_floor_and_below_it_are_not_measurable():
+    """With the identity the angle does not change but by the weights; next to it the floor of float32."""
+    u = np.array([1.0, 0.0])
+    nets = Ensemble("2,2,1", 1, activation="identity", sigma_w=1.0, **DOUBLE)
+    with torch.no_grad():
+        nets.weights[0].copy_(torch.eye(2))
+    for angle in (1e-3, 1e-9, 1e-13):
+        pair = np.stack([u, [math.cos(angle), math.sin(angle)]])
+        found = ensemble_statistics(nets, pair, pairs=[[0, 1]])
+        # one rounding of an entry of 1 changes the angle by eps
+        assert found.log_sin2[0, 0, 0] == pytest.approx(2 * math.log(math.sin(angle)), abs=4 * 2.3e-16 / angle)
+    same = ensemble_statistics(nets, np.stack([u, u]), pairs=[[0, 1]])
+    assert math.isnan(same.log_sin2[0, 0, 0])
+    assert same.not_measurable.tolist() == [[1]]
+    rough = ensemble_statistics(nets, np.stack([u, [1.0, 1e-7]]), pairs=[[0, 1]], dtype=torch.float32)
+    assert math.isnan(rough.log_sin2[0, 0, 0])
+    assert angle_floor(torch.float32) == pytest.approx(5e-7, rel=0.1)
+
+
+def test_an_interrupted_training_keeps_what_was_done():
+    def stop(step, _):
+        if step == 3:
+            raise KeyboardInterrupt
+
+    nets = Ensemble("6,9,2", 2)
+    found = train_ensemble(nets, X, LABELS, steps=100, lr=0.1, progress=stop)
+    assert found.status.code == "not_converged"
+    assert "Interrupted after 3 of 100" in found.status.messages[0]
+    assert len(found.cost) == 3
+    assert found.records[-1].step == 3
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+REFUSED = {
+    "residual": (lambda: Ensemble("6,res(9x3),2", 2), "res"),
+    "unknown width": (lambda: Ensemble("6,?x3,2", 2), "unknown"),
+    "no members": (lambda: Ensemble("6,9,2", 0), "members"),
+    "half a member": (lambda: Ensemble("6,9,2", 1.5), "members"),
+    "seeds": (lambda: Ensemble("6,9,2", 3, seeds=[1, 2]), "2 seeds for 3"),
+    "sigmas": (lambda: Ensemble("6,9,2", 3, sigma_w=[1.0, 2.0]), "sigma_w"),
+    "NaN": (lambda: Ensemble("6,9,2", 2, sigma_w=math.nan), "sigma_w"),
+    "negative": (lambda: Ensemble("6,9,2", 2, sigma_b=-1.0), "sigma_b"),
+    "activations": (lambda: Ensemble("6,9,2", 3, activation=["relu", "tanh"], sigma_w=1), "2 activations"),
+    "no variance": (lambda: Ensemble("6,9,2", 2, activation="tanh"), "sigma_w"),
+    "columns": (lambda: trained(X.T, LABELS), "shape"),
+    "regression": (lambda: trained(X, X[:, :2]), "shape"),
+    "classes": (lambda: trained(X, LABELS + 1), "classes|Classes|outputs"),
+    "NaN data": (lambda: trained(X * np.nan, LABELS), "finite"),
+    "rate": (lambda: trained(lr=math.inf), "lr"),
+    "rates": (lambda: trained(lr=[1.0, 2.0, 3.0]), "lr"),
+    "optimiser": (lambda: trained(optimizer="lion"), "lion"),
+    "schedule": (lambda: trained(schedule="steps"), "schedule"),
+    "cost": (lambda: trained(cost="absolute"), "cost"),
+    "record": (lambda: trained(record_at=(99,)), "record_at"),
+    "momentum": (lambda: trained(momentum=-0.1), "momentum"),
+    "momentum of adam": (lambda: trained(optimizer="adam", momentum=0.9), "momentum"),
+    "pairs": (lambda: trained(probe=(X, [[0, 500]])), "pairs"),
+    "no steps": (lambda: trained(steps=0), "steps"),
+}
+
+
+def trained(x=X, y=LABELS, **options):
+    return train_ensemble(Ensemble("6,9,2", 2), x, y, **({"steps": 2, "lr": 0.1} | options))
+
+
+@pytest.mark.parametrize(("call", "says"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_fit_is_refused(call, says):
+    with pytest.raises(DomainError, match=says) as error:
+        call()
+    assert error.value.change
+
+
+def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
+    monkeypatch.setattr("gpdeep.nn.memory_budget.free_bytes", lambda device: 1000)
+    with pytest.raises(MemoryBudgetError, match="GiB"):
+        trained()

@@ -1,0 +1,5 @@
+"""``python -m validation.nonlinear_advantage``."""
+
+from .command import main
+
+main()
