@@ -38,7 +38,7 @@ from .undisturbed import undisturbed
 from .weight_draws import root_of, stream
 from .weights import require_module
 
-PAIRS = 16
+PAIRS = 8
 """Pairs of samples that are looked at, where inputs come from data."""
 
 
@@ -53,7 +53,7 @@ def check(
     centre: bool = True,
     seeds: int = 8,
     seed: int = 0,
-    samples: int = 4000,
+    samples: int = 2000,
     alpha: float = 1e-3,
     device: Any = "cpu",
     label: str | None = None,
@@ -77,7 +77,7 @@ def check(
     angle : float, optional
         Angle between the two inputs, in (0, π]; default π/2. Not together with `data`.
     data : any source of `gpdeep.data.load_inputs`, optional
-        16 random pairs of its samples are the inputs, centred and scaled to |x|² = n_0.
+        8 random pairs of its samples are the inputs, centred and scaled to |x|² = n_0.
     centre : bool
         Whether data are centred.
     seeds : int, from 2

@@ -1,0 +1,147 @@
+"""``python -m validation``: evidence is written whole, read back, reported and compared."""
+
+import json
+
+import pytest
+
+pytest.importorskip("torch", reason="validation trains networks")
+
+from typer.testing import CliRunner
+
+from validation import catalogue, command
+from validation.claim import Claim, Kind, bar
+from validation.evidence import all_evidence, load_evidence, rounded
+from validation.experiment import Experiment, Settings, Size
+from validation.report import compared, markdown, page, write_report
+from validation.running import run_experiment
+from validation.sweep import Batch, Unit
+
+
+def square(specification):
+    return {"square": specification["x"] ** 2}
+
+
+def squares(specifications):
+    return [square(specification) for specification in specifications]
+
+
+def broken(specification):
+    raise ValueError("no network today")
+
+
+def plan(settings):
+    own = {"experiment": "E0", "seed": settings.seed}
+    return [
+        Unit(square, own | {"x": 2}),
+        Batch(squares, [own | {"x": x} for x in (3, 4)]),
+        Unit(broken, own | {"x": 5}),
+    ]
+
+
+def claims(settings, results):
+    values = [None if result is None else result["square"] for result in results]
+    assert values == [4, 9, 16, None]
+    common = {"statement": "squares | are <large>", "source": "arithmetic", "n": 3}
+    return [
+        Claim(id="E0.sum", kind=Kind.BAR, estimate=29.0, prediction=20.0, verdict=bar(29.0, 20.0), **common),
+        Claim(
+            id="E0.mean",
+            kind=Kind.PREDICTION,
+            estimate=9.7,
+            standard_error=0.2,
+            prediction=9.0,
+            truncation=0.1,
+            rival=12.0,
+            rival_name="a guess",
+            verdict="DISAGREE",
+            **common,
+        ),
+        Claim(id="E0.told", kind=Kind.REPORT, estimate=float("nan"), verdict="REPORTED", **common),
+    ]
+
+
+ZERO = Experiment("E0", "Squares", "Are squares large?", plan, claims, limits="small numbers only")
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evidence")
+    settings = Settings(size=Size.SMOKE, seed=3)
+    found = run_experiment(ZERO, settings, store=folder / "s" / "store.sqlite", progress=False)
+    return found, found.write(folder / "results")
+
+
+def test_evidence_holds_results_in_the_order_of_the_plan_and_names_what_failed(evidence):
+    found, path = evidence
+    assert (found.units, found.done, found.diverged) == (4, 3, 0)
+    assert "no network today" in found.failures[0]
+    assert path.parts[-2:] == ("cpu", "E0-smoke.json")
+    plain = json.loads(path.read_text())
+    assert plain["claims"][2]["estimate"] is None
+    assert plain["settings"] == {"size": "smoke", "device": "cpu", "data": "digits", "seed": 3}
+    assert {"gpdeep", "torch", "numpy"} <= set(plain["versions"])
+
+
+def test_evidence_is_read_back(evidence):
+    found, path = evidence
+    again = load_evidence(path)
+    assert again.claims[:2] == found.claims[:2]
+    assert [e.id for e in all_evidence(path.parents[1])] == ["E0"]
+
+
+def test_page_and_markdown_hold_every_claim_escaped(evidence, tmp_path):
+    found, _ = evidence
+    text, plain = page([found]), markdown([found])
+    for claim in found.claims:
+        assert claim.id in text
+        assert claim.id in plain
+    assert "are &lt;large&gt;" in text
+    assert "squares \\| are" in plain
+    assert text.count("<svg") == 2
+    assert "src=" not in text
+    assert "http" not in text.replace("https://", "")
+    assert "no network today" in text
+    first, second = write_report([found], tmp_path / "deep" / "folder")
+    assert (first.name, second.name) == ("index.html", "report.md")
+
+
+def test_comparison_tells_what_changed(evidence, tmp_path):
+    _, path = evidence
+    same, changed = compared(path, path)
+    assert not changed
+    assert "differs" not in same
+    plain = json.loads(path.read_text())
+    plain["claims"][0]["verdict"] = "MISSED"
+    (tmp_path / "E0-smoke.json").write_text(json.dumps(plain))
+    table, changed = compared(path, tmp_path)
+    assert changed
+    assert "differs" in table
+
+
+def test_experiments_are_found_by_name_and_each_once():
+    assert [e.id for e in catalogue.chosen(["all", "e3"])] == ["E1", "E2", "E3", "E4", "E5", "E6"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["run", "E9"], "E9"), (["run", "E1", "--device", "tpu"], "tpu"), (["report", "--results", "nowhere"], "nowhere")],
+)
+def test_usage_errors_have_three_parts(arguments, says, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["validation", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        command.main()
+    assert stop.value.code == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert "likely cause" in err
+
+
+def test_list_counts_the_units_of_every_size():
+    answer = CliRunner().invoke(command.app, ["list"])
+    assert answer.exit_code == 0
+    for id in catalogue.IDS:
+        assert id in answer.stdout
+
+
+def test_numbers_are_plain_and_finite():
+    assert rounded({"a": (1.23456789012, float("inf")), 1: [True, None]}) == {"a": [1.2345679, None], "1": [True, None]}

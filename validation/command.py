@@ -1,0 +1,138 @@
+"""``python -m validation``: list, run, report, compare.
+
+Exit codes: 0 done and nothing speaks against theory, 1 failed or interrupted, 2 usage, 3 a claim is refuted, a bar is
+missed, or units are lacking.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gpdeep.errors import DomainError, GpdeepError
+
+from .experiment import Settings, Size
+
+app = typer.Typer(
+    help="Theory beside networks that are really trained.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+_STORE = Path(__file__).parent / ".store"
+Results = Annotated[Path | None, typer.Option(help="Folder of the evidence; default validation/results.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Say which experiments there are, and how many networks each size has."""
+    from gpdeep.result import render_table
+
+    from .catalogue import IDS, experiment
+    from .sweep import Batch
+
+    rows = []
+    for id in IDS:
+        found = experiment(id)
+        counts = []
+        for size in Size:
+            units = found.plan(Settings(size=size))
+            counts.append(str(sum(len(u.specifications) if isinstance(u, Batch) else 1 for u in units)))
+        rows.append([id, *counts, found.question])
+    print(render_table("experiments", ["id", *Size, "question"], rows))
+
+
+@app.command()
+def run(
+    experiments: Annotated[list[str], typer.Argument(metavar="E1...", help="E1 to E6, or all.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    size: Annotated[Size, typer.Option(help="How much is computed.")] = Size.QUICK,
+    data: Annotated[str, typer.Option(help="digits, templates, or a folder with idx files.")] = "digits",
+    seed: Annotated[int, typer.Option(help="Root of all streams.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 1,
+    store: Annotated[
+        Path | None, typer.Option(help="SQLite file of what is computed; default validation/.store/DEVICE.sqlite.")
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Compute what is lacking, judge it, and write the evidence.
+
+    What was computed stays in the store: an interrupted run goes on where it was.
+    """
+    from .catalogue import chosen
+    from .evidence import RESULTS
+    from .running import run_experiment
+
+    settings = Settings(size=size, device=device, data=data, seed=seed)
+    _require(settings)
+    doubts = 0
+    for each in chosen(experiments):
+        found = run_experiment(
+            each, settings, store=store or _STORE / f"{device}.sqlite", workers=workers, progress=True
+        )
+        print(found, flush=True)
+        print(f"{found.write(results or RESULTS)}\n", file=sys.stderr)
+        doubts += found.done < found.units or any(claim.good is False for claim in found.claims)
+    raise typer.Exit(3 if doubts else 0)
+
+
+@app.command()
+def report(
+    results: Results = None,
+    out: Annotated[Path | None, typer.Option(help="Where index.html and report.md go; default: the results.")] = None,
+) -> None:
+    """Write one HTML page and one Markdown file of all evidence: claims, verdicts, what was run, what failed."""
+    from .evidence import RESULTS, all_evidence
+    from .report import write_report
+
+    folder = results or RESULTS
+    found = all_evidence(folder)
+    if not found:
+        raise DomainError(
+            f"'{folder}' holds no evidence.", "Nothing has been run yet.", "Run python -m validation run all first."
+        )
+    for path in write_report(found, out or folder):
+        print(path)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A folder of evidence, or one of its files.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Say which verdicts and estimates differ between two runs: devices, versions, sizes."""
+    from .report import compared
+
+    table, changed = compared(first, second)
+    print(table)
+    raise typer.Exit(3 if changed else 0)
+
+
+def _require(settings: Settings) -> None:
+    """Refuse a device that is not there."""
+    if settings.device not in ("cpu", "cuda"):
+        raise DomainError(f"--device {settings.device}.", "The name is misspelt.", "Use cpu or cuda.")
+    if settings.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise DomainError(
+                "--device cuda, and torch sees no GPU.",
+                "This machine has none, or torch is its CPU build.",
+                "Use --device cpu, or install a CUDA build of torch.",
+            )
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="python -m validation", standalone_mode=True)
+    except KeyboardInterrupt:
+        print("Interrupted: what was computed is in the store; run the same command again.", file=sys.stderr)
+        sys.exit(1)
+    except GpdeepError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, DomainError) else 1)
