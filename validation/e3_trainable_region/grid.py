@@ -92,7 +92,8 @@ def geometric(first: int, last: int, number: int) -> tuple[int, ...]:
 def grid_of(size: Size) -> Grid:
     """The grid of a size."""
     if size is Size.SMOKE:
-        return Grid((Sheet("tanh", SIGMA_B2, (1.0, 1.3, 1.7, 4.0), (4, 8, 14, 24)),), (0.05,), 1)
+        sheet = Sheet("tanh", SIGMA_B2, (1.0, 1.3, 1.7, 4.0), (4, 8, 14, 24))
+        return Grid((sheet,), (0.05,), 1, width=64, steps=150)
     if size is Size.QUICK:
         return Grid((Sheet("tanh", SIGMA_B2, _TANH, geometric(4, 80, 8)),), (0.05, 0.01, 0.003), 2)
     many = tuple(round(0.7 * (5 / 0.7) ** (k / 19), 4) for k in range(20))

@@ -56,7 +56,11 @@ def _deaths(runs: _Runs) -> list[Claim]:
         return []
     share = float(np.mean([0 <= r["died_at"] <= DEAD_BY for _, r in asserted]))
     late = [(s, r) for s, r in asserted if not 0 <= r["died_at"] <= DEAD_BY]
-    survived = "; ".join(f"{name_of(s)} seed {s['seed'][1]}, accuracy {r['train_accuracy']:.2f}" for s, r in late)
+    survived = "; ".join(
+        f"{name_of(s)} seed {s['seed'][1]}, accuracy {r['train_accuracy']:.2f}, largest variance of an input before "
+        f"training {_shown(r['initial_variance'][-1])}"
+        for s, r in late
+    )
     return [
         Claim(
             id="E4.plain.unclipped",
@@ -114,10 +118,10 @@ def _accuracies(runs: _Runs, how: str, sparsity: float) -> list[Claim]:
             "(mean train accuracy of the worse)",
             source="gpdeep.sparse.design",
             estimate=means[kind][0],
-            standard_error=means[kind][1],
-            n=sum(len(arm) for arm in arms.values()),
+            standard_error=_known(means[kind][1]),
+            n=len(arms[kind]),
             prediction=least,
-            rival=max(free),
+            rival=_known(max(free)),
             rival_name="the better of the two without a clip" + (", chance where they died" if how == "plain" else ""),
             verdict=bar(means[kind][0], least),
             power=f"Seeds scatter by {spread['cst']:.2g} (CST) and {spread['crelu']:.2g} (CReLU).",
@@ -132,7 +136,7 @@ def _sparsities(runs: _Runs) -> list[Claim]:
     if not runs:
         return []
     after = [abs(r["final_zeros"] - s["sparsity"]) for s, r in _where(runs, how="plain")]
-    before = [abs(r["initial_zeros"] - s["sparsity"]) for s, r in runs]
+    before = [abs(r["initial_zeros"] - s["sparsity"]) for s, r in _where(runs, how="plain")]  # the same in both
     found = []
     for name, off, most, words in (
         ("sparsity", after, SAME_SPARSITY, "after plain SGD, on the test samples"),
@@ -176,7 +180,7 @@ def _fixed_points(runs: _Runs) -> list[Claim]:
                 kind=Kind.BAR,
                 statement=f"CST at V' = 0.9, s = 0.8 has a second stable variance and does not train by {words}",
                 estimate=low,
-                standard_error=low_error,
+                standard_error=_known(low_error),
                 n=len(arms["cst"]),
                 prediction=FAILS,
                 rival=high,
@@ -188,7 +192,7 @@ def _fixed_points(runs: _Runs) -> list[Claim]:
                 kind=Kind.BAR,
                 statement=f"CReLU at V' = 0.9, s = 0.8 has q* = 1 alone and trains by {words}",
                 estimate=high,
-                standard_error=high_error,
+                standard_error=_known(high_error),
                 n=len(arms["crelu"]),
                 prediction=TRAINS,
                 rival=low,
@@ -201,7 +205,7 @@ def _fixed_points(runs: _Runs) -> list[Claim]:
                 statement=f"The theory that V' alone decides, so that both train alike by {words}, is refused",
                 source="the slope V'(q*) without the fixed points",
                 estimate=high - low,
-                standard_error=math.hypot(low_error, high_error),
+                standard_error=_known(math.hypot(low_error, high_error)),
                 n=len(arms["cst"]) + len(arms["crelu"]),
                 prediction=TRAINS - FAILS,
                 verdict="REFUSED" if high - low >= TRAINS - FAILS else "NOT REFUSED",
@@ -223,7 +227,7 @@ def _told(runs: _Runs) -> list[Claim]:
                 statement="Train accuracy of activations without a clip under clipped gradients, over all arms",
                 source="gpdeep.sparse.instability",
                 estimate=mean,
-                standard_error=error,
+                standard_error=_known(error),
                 n=len(free),
                 verdict="REPORTED",
                 limits="That such networks cannot be trained is true of plain SGD and false of this.",
@@ -291,8 +295,16 @@ def _where(
     ]
 
 
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 def _how(s: Mapping[str, Any]) -> str:
     return "plain" if s["clip"] is None else "clip"
+
+
+def _shown(variance: float | None) -> str:
+    return "infinite" if variance is None else f"{variance:.3g}"
 
 
 def _shape(s: Mapping[str, Any]) -> tuple[int, int]:
