@@ -226,7 +226,7 @@ def _outcomes(trained: Sequence[Any], cut: float | None) -> tuple[BoolArray, flo
             "Count a run that diverged as not trained: accuracy 0.",
         )
     numbers = values.astype(float)
-    where = 0.5 * (numbers.min() + numbers.max()) if cut is None else float(cut)
+    where = 0.5 * (numbers.min() + numbers.max()) if cut is None else real("cut", cut, -1e300, 1e300, "an accuracy")
     return numbers >= where if values.dtype.kind != "b" else values.astype(bool), where
 
 

@@ -194,6 +194,16 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         return f"Ensemble({self.extra_repr()})"
 
 
+def require_ensemble(ensemble: Any) -> None:
+    """Refuse what is no `Ensemble`."""
+    if not isinstance(ensemble, Ensemble):
+        raise DomainError(
+            f"ensemble is a {type(ensemble).__name__}.",
+            "Only networks of one shape that were made together are trained together.",
+            "Make an Ensemble('784,128x10,10', members).",
+        )
+
+
 def _count(name: str, value: Any) -> int:
     try:
         found = 0 if isinstance(value, (bool, np.bool_)) else operator.index(value)
@@ -227,6 +237,12 @@ def _activations(given: Any, members: int) -> tuple[Activation, ...]:
     """One activation for each member."""
     if isinstance(given, (str, Activation)):
         return (activation(given),) * members
+    if not isinstance(given, Sequence):
+        raise DomainError(
+            f"activation is a {type(given).__name__}.",
+            "Neither a name, an activation, nor a list of them was given.",
+            "Write such as activation='tanh'.",
+        )
     found = tuple(activation(phi) for phi in given)
     if len(found) != members:
         raise DomainError(

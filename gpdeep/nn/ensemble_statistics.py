@@ -16,7 +16,8 @@ import torch
 
 from ..errors import DomainError
 from ..result import FloatArray
-from .ensemble import Ensemble
+from .arguments import real_inputs
+from .ensemble import Ensemble, require_ensemble
 
 FLOOR = 4.0  # ulps: float32 5e-7, float64 9e-16, TF32 (2^-10) 4e-3, bfloat16 (2^-7) 3e-2; measured after 30 layers
 
@@ -85,8 +86,9 @@ def ensemble_statistics(
     >>> found.q.round(1).tolist(), found.zeros.round(1).tolist(), found.log_sin2.shape
     ([[2.0], [2.0], [2.0]], [[0.5], [0.5], [0.5]], (3, 1, 1))
     """
+    require_ensemble(ensemble)
     device = ensemble.weights[0].device
-    x = torch.as_tensor(X, device=device).to(dtype)
+    x = torch.as_tensor(real_inputs(X), device=device).to(dtype)
     if x.ndim != 2 or x.shape[1] != ensemble.widths[0] or not len(x):
         raise DomainError(
             f"X has the shape {tuple(x.shape)}.",

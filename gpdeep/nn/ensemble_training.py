@@ -19,8 +19,8 @@ import torch
 
 from ..errors import DomainError
 from ..result import FloatArray, Status, StatusCode
-from .arguments import LARGEST, number
-from .ensemble import Ensemble
+from .arguments import LARGEST, number, real_inputs
+from .ensemble import Ensemble, require_ensemble
 from .ensemble_batches import batches
 from .ensemble_outcome import EnsembleTraining, Record
 from .ensemble_statistics import ensemble_statistics, member_cross_entropy
@@ -125,6 +125,7 @@ def train_ensemble(
     >>> bool(found.accuracy[2] > 0.9), found.status.code
     (True, <StatusCode.OK: 'ok'>)
     """
+    require_ensemble(ensemble)
     data = _Data.of(ensemble, X, Y, cost)
     total = whole("steps", steps)
     size = min(whole("batch", batch), len(data.x))
@@ -213,8 +214,8 @@ class _Data:
             raise DomainError(f"cost = {cost!r:.50}.", "The name is misspelt.", "Use cross_entropy or squared.")
         classes = cost == "cross_entropy"
         like = ensemble.weights[0]
-        x = torch.as_tensor(X, device=like.device).to(like.dtype)
-        y = torch.as_tensor(Y, device=like.device)
+        x = torch.as_tensor(real_inputs(X), device=like.device).to(like.dtype)
+        y = torch.as_tensor(real_inputs(Y), device=like.device)
         n, outputs = ensemble.widths[0], ensemble.widths[-1]
         wanted = (len(x),) if classes else (len(x), outputs)
         if x.ndim != 2 or x.shape[1] != n or not len(x) or tuple(y.shape) != wanted:
@@ -275,7 +276,7 @@ def _schedule(given: Any) -> Callable[[float], float]:
     if callable(given):
         function: Callable[[float], float] = given
         return function
-    if given not in SCHEDULES:
+    if not isinstance(given, str) or given not in SCHEDULES:
         raise DomainError(f"schedule = {given!r:.50}.", "The name is misspelt.", f"Use {', '.join(SCHEDULES)}.")
     return SCHEDULES[given]
 

@@ -93,6 +93,11 @@ def test_bad_runs_are_refused(names, outcomes):
         calibrate(names, outcomes)
 
 
+def test_the_cut_is_a_number():
+    with pytest.raises(DomainError, match="cut"):
+        calibrate(NAMES, np.linspace(0.9, 0.1, len(NAMES)), cut=math.nan)
+
+
 def test_the_result_can_be_kept(tmp_path):
     found = calibrate(NAMES, [depth <= 16 for depth in DEPTHS])
     found.save(tmp_path / "x.json")

@@ -303,6 +303,11 @@ REFUSED = {
     "momentum": (lambda: trained(momentum=-0.1), "momentum"),
     "momentum of adam": (lambda: trained(optimizer="adam", momentum=0.9), "momentum"),
     "pairs": (lambda: trained(probe=(X, [[0, 500]])), "pairs"),
+    "a module": (lambda: train_ensemble(nn.Linear(6, 2), X, LABELS, steps=1, lr=0.1), "ensemble is a Linear"),
+    "ragged": (lambda: trained([[1.0, 2.0], [3.0]], [0, 1]), "array"),
+    "ragged looks": (lambda: ensemble_statistics(Ensemble("6,9,2", 2), [[1.0], [2.0, 3.0]]), "array"),
+    "activation": (lambda: Ensemble("6,9,2", 2, activation=3), "activation is a int"),
+    "schedule of no name": (lambda: trained(schedule=[1]), "schedule"),
     "no steps": (lambda: trained(steps=0), "steps"),
 }
 
