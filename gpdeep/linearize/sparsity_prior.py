@@ -297,7 +297,7 @@ def slope_prox(z: Any, t: Any, p: float = 0.5) -> Any:
     Returns
     -------
     float64, ndarray or tensor
-        Exactly 0 for |z| ≤ `prox_threshold`, where 0 and another point may both be minimisers.
+        Exactly 0 for |z| ≤ `prox_threshold`, where 0 and another point may both be minimisers; NaN for NaN.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def slope_prox(z: Any, t: Any, p: float = 0.5) -> Any:
     safe = xp.where(kept, size, xp.ones_like(size))
     t = xp.where(kept, t, xp.zeros_like(size))
     root = _half(xp, safe, t) if p == 0.5 else _newton(xp, safe, t, p)
-    out = xp.where(kept, xp.sign(z) * root, xp.zeros_like(size))
+    out = xp.where(kept, xp.sign(z) * root, xp.where(xp.isnan(z), z, xp.zeros_like(size)))
     return out[()] if xp is np else out
 
 

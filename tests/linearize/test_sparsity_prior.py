@@ -230,3 +230,12 @@ def test_arguments_out_of_range_are_refused(call):
     with pytest.raises(DomainError) as caught:
         call()
     assert "to change:" in str(caught.value)
+
+
+@pytest.mark.parametrize("p", [0.5, 0.7])
+def test_prox_of_a_slope_that_is_lost_does_not_make_it_linear(p):
+    """NaN must not become 0, at which a unit is frozen for good."""
+    found = slope_prox(np.array([np.nan, 0.01, 2.0]), 0.1, p)
+    assert np.isnan(found[0])
+    assert found[1] == 0
+    assert found[2] > 0
