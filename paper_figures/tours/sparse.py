@@ -190,10 +190,10 @@ def fit(
     return None
 
 
-@torch.no_grad()
 def accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     """The fraction of samples whose largest output is the right one."""
-    return float((net(x).argmax(dim=1) == y).double().mean())
+    with torch.no_grad():
+        return float((net(x).argmax(dim=1) == y).double().mean())
 
 
 def initialisation_table(q: Compared, zeros: Compared, networks: int) -> str:

@@ -1,0 +1,142 @@
+"""``python -m paper_figures [NAME...]``: draw the figures, all or some, with one's own parameters.
+
+Exit codes: 0 all drawn, 1 a figure failed (the others are there) or interrupted, 2 usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gpdeep.errors import DomainError, GpdeepError
+from gpdeep.result import render_table
+
+from .catalogue import Entry, chosen, entries
+from .writing import Written, write_figure, write_index
+
+FORMATS = ("png", "pdf", "svg")
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Figures or subjects; all.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the files; it is made.")] = Path("figures"),
+    format: Annotated[str, typer.Option(help="png, pdf, svg; several with commas.")] = "png,pdf",
+    set: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, a parameter of the one figure drawn.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+    list: Annotated[bool, typer.Option("--list", help="Say which figures there are, and their parameters.")] = False,
+) -> None:
+    """Draw the papers' figures and write their numbers.
+
+    Every figure becomes NAME.png, NAME.pdf and NAME.csv in the folder --out; figures.json says what each was made from.
+    """
+    if list:
+        print(_listed())
+        return
+    formats = _formats(format)
+    found = chosen(names or [])
+    parameters = _parameters(found, set or [])
+    if workers < 1:
+        raise DomainError(f"--workers {workers}.", "It counts processes.", "Use 1 or more.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DomainError(
+            f"--out {out} cannot be a folder: {error.strerror}.", "A file is in its place.", "Name another one."
+        ) from error
+    written, failed = [], []
+    for entry, result in _drawn(found, parameters, out, formats, workers):
+        if isinstance(result, Written):
+            written.append(result)
+            write_index(out, [result])
+            print(f"{result.seconds:6.1f} s  {' '.join(str(out / name) for name in result.files)}", flush=True)
+        else:
+            failed.append(entry)
+            print(f"{entry.name}: {result}", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(found)} figures were not drawn.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _drawn(
+    found: Sequence[Entry], parameters: Mapping[str, Any], out: Path, formats: Sequence[str], workers: int
+) -> Iterator[tuple[Entry, Written | Exception]]:
+    """Each figure as it is done, or what kept it from being drawn."""
+    if workers == 1 or len(found) == 1:
+        for entry in found:
+            try:
+                yield entry, write_figure(entry, parameters, out, formats)
+            except (GpdeepError, OSError) as fault:
+                yield entry, fault
+        return
+    import multiprocessing
+
+    with ProcessPoolExecutor(min(workers, len(found)), multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(write_figure, entry, parameters, out, formats): entry for entry in found}
+        try:
+            for future in as_completed(waiting):
+                try:
+                    yield waiting[future], future.result()
+                except Exception as fault:  # whatever befell one figure, the others are drawn
+                    yield waiting[future], fault
+        except BaseException:  # also where the user stops it: what has not begun is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _formats(text: str) -> list[str]:
+    formats = [part.strip().lower() for part in text.split(",") if part.strip()]
+    unknown = [each for each in formats if each not in FORMATS]
+    if unknown or not formats:
+        raise DomainError(
+            f"--format {text}.", "A format is missing or not written here.", f"Use some of {', '.join(FORMATS)}."
+        )
+    return formats
+
+
+def _parameters(found: Sequence[Entry], given: Sequence[str]) -> dict[str, Any]:
+    if not given:
+        return {}
+    if len(found) != 1:
+        raise DomainError(
+            f"--set with {len(found)} figures.", "Figures have parameters of their own.", "Name one figure."
+        )
+    pairs = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise DomainError(f"--set {each}.", "The = is missing.", "Write it as in --set width=64.")
+        pairs[name] = value
+    return found[0].read(pairs)
+
+
+def _listed() -> str:
+    rows = [
+        [
+            entry.name,
+            entry.subject.replace("_", " "),
+            " ".join(f"{name}={value}" for name, value in entry.parameters.items() if name != "results"),
+            entry.module.TITLE,
+        ]
+        for entry in entries()
+    ]
+    return render_table("figures", ["name", "subject", "parameters (--set)", "shows"], rows)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="python -m paper_figures", standalone_mode=True)
+    except KeyboardInterrupt:
+        print("Interrupted: the figures that were done are there.", file=sys.stderr)
+        sys.exit(1)
+    except GpdeepError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, DomainError) else 1)

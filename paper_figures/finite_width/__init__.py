@@ -1,0 +1,1 @@
+"""Finite width: the law of the angle."""

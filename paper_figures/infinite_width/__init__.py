@@ -1,0 +1,1 @@
+"""Infinite width: maps, phases, trainable depth."""

@@ -1,0 +1,1 @@
+"""Leaky ResNets: the geodesic and its bottleneck."""

@@ -1,0 +1,1 @@
+"""Partial linearisation: which units stay nonlinear, and what they are worth."""

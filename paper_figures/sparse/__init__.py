@@ -1,0 +1,1 @@
+"""Sparsifying activations: why they are unstable, and what clipping does."""
