@@ -14,6 +14,7 @@ import json
 import math
 import os
 import platform
+import sys
 import types
 import typing
 import uuid
@@ -80,7 +81,7 @@ class Result:
             json.dumps(
                 {
                     "schema_version": SCHEMA_VERSION,
-                    "result": f"{type(self).__module__}:{type(self).__qualname__}",
+                    "result": f"{_public_home(type(self))}:{type(self).__qualname__}",
                     "provenance": provenance(),
                     "data": _encode(self, str),
                 },
@@ -167,6 +168,13 @@ def write_atomically(path: Path, content: bytes) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def _public_home(cls: type) -> str:
+    """The outermost package that shows `cls`: where it is found again when files move within it."""
+    parts = cls.__module__.split(".")
+    homes = [".".join(parts[:length]) for length in range(1, len(parts))]
+    return next((home for home in homes if getattr(sys.modules[home], cls.__name__, None) is cls), cls.__module__)
 
 
 def _encode(value: Any, non_finite: Callable[[float], Any]) -> Any:

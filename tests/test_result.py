@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpdeep import DomainError, load
+from gpdeep import DomainError, load, predict_depth
 from gpdeep import result as result_module
 from gpdeep.finite import angle_law
 from gpdeep.result import FloatArray, IntArray, Result, Status, StatusCode, render_table, shown_layers, write_atomically
@@ -112,3 +112,9 @@ def test_tables_show_the_first_layers_the_tenths_and_the_last() -> None:
     law = angle_law([16] * 23)
     assert str(law).count("\n") == 1 + 6 + 2
     assert f"{law.mean[22]:.4f}" in str(law)
+
+
+def test_a_saved_result_is_found_where_users_see_its_class(tmp_path):
+    """Files may move within a package; what was saved is still found."""
+    path = predict_depth("64,32x3,10").save(tmp_path / "answer.json")
+    assert json.loads(path.read_text())["result"] == "gpdeep:DepthPrediction"

@@ -22,38 +22,38 @@ except ModuleNotFoundError as _error:
         raise
     raise MissingExtraError.of("torch", "torch", "gpdeep.nn") from _error
 
-from .active_table import ActiveUnits, active_units
-from .architecture_of import architecture_of
-from .check_report import CheckReport
-from .checking import check
-from .clipped import CST, CReLU, ReLUTau, SoftThreshold
-from .core_form import core_network
-from .core_model import CoreModel
-from .ensemble import Ensemble
-from .ensemble_outcome import EnsembleTraining
-from .ensemble_statistics import ensemble_statistics
-from .ensemble_training import train_ensemble
+from .ensembles.members import Ensemble
+from .ensembles.outcome import EnsembleTraining
+from .ensembles.statistics import ensemble_statistics
+from .ensembles.training import train_ensemble
 from .factory import load_factory
-from .fold_report import FoldReport
-from .folding import fold
-from .graph_rules import register_rule
-from .initialisers import init_layer_
-from .initialize import initialize
-from .leaky_resnet import LeakyResNet
-from .leaky_steps import AdaptiveSteps, adapt_steps
-from .leaky_training import train_leaky
-from .leaky_training_result import LeakyTraining
-from .linearity_penalty import LinearityPenalty
-from .linearize_schedule import LinearizeSchedule
-from .model_graph import graph_of, variance_shares
-from .module_of import module_of
-from .partial_relu import PartialReLU
-from .probe import probe
-from .probe_report import ProbeReport
-from .replacement import replace_activations
-from .replacement_report import Replacement
-from .scale_inputs import scale_inputs
-from .weights import LayerWeights, weight_report
+from .folding.core_form import core_network
+from .folding.core_model import CoreModel
+from .folding.fold_report import FoldReport
+from .folding.merging import fold
+from .graphs.model_graph import graph_of, variance_shares
+from .graphs.rules import register_rule
+from .initialising.architecture_of import architecture_of
+from .initialising.initialisers import init_layer_
+from .initialising.initialize import initialize
+from .initialising.scale_inputs import scale_inputs
+from .leaky.resnet import LeakyResNet
+from .leaky.steps import AdaptiveSteps, adapt_steps
+from .leaky.training import train_leaky
+from .leaky.training_result import LeakyTraining
+from .linearising.active_table import ActiveUnits, active_units
+from .linearising.linearity_penalty import LinearityPenalty
+from .linearising.linearize_schedule import LinearizeSchedule
+from .linearising.replacement import replace_activations
+from .linearising.replacement_report import Replacement
+from .modules.clipped import CST, CReLU, ReLUTau, SoftThreshold
+from .modules.module_of import module_of
+from .modules.partial_relu import PartialReLU
+from .probing.check_report import CheckReport
+from .probing.checking import check
+from .probing.probe import probe
+from .probing.report import ProbeReport
+from .reading.weights import LayerWeights, weight_report
 
 __all__ = [
     "CST",

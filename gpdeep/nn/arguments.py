@@ -1,8 +1,9 @@
-"""What functions of `gpdeep.nn` are given: numbers, which may be tensors, and inputs, as arrays or dense tensors."""
+"""What functions of `gpdeep.nn` are given: numbers, which may be tensors, types and devices, and inputs."""
 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,21 @@ def number(name: str, value: Any, low: float, high: float, meaning: str) -> floa
         return real(name, value, low, high, meaning)
     except RuntimeError:  # torch's, of a tensor that is no single number
         return real(name, str(value), low, high, meaning)
+
+
+def whole(name: str, value: Any) -> int:
+    """`value` as an int of 1 or more."""
+    try:
+        found = 0 if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        found = 0
+    if found < 1:
+        raise DomainError(
+            f"{name} = {value!r:.100} is not a whole number of 1 or more.",
+            f"{name} counts neurons, features or layers.",
+            f"Give {name} as an int, such as 30.",
+        )
+    return found
 
 
 def require_sigma(name: str, value: Any) -> float:
@@ -63,3 +79,23 @@ def real_inputs(x: Any) -> Any:
             "Convert them to floats: x.to_dense(), x.dequantize(), x.real.",
         )
     return x
+
+
+def kind_of(dtype: Any, device: Any) -> dict[str, Any]:
+    """Type and device of parameters, as tensors of torch are asked for; refused where torch has no such thing here."""
+    kind = {"dtype": torch.get_default_dtype() if dtype is None else dtype, "device": device}
+    try:
+        made = torch.empty(0, **kind)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise DomainError(
+            f"dtype = {dtype!r:.50}, device = {device!r:.50}: {str(error).splitlines()[0]:.200}",
+            "It is misspelt, a type of numpy, or a device that this machine or this build of torch does not have.",
+            "Give such as torch.float64 and 'cpu', or leave them out.",
+        ) from error
+    if not made.is_floating_point():
+        raise DomainError(
+            f"dtype = {dtype!r}.",
+            "Weights are real numbers with a gradient.",
+            "Give torch.float64 or torch.float32.",
+        )
+    return kind

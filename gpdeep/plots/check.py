@@ -13,7 +13,7 @@ from .figure import BLUE, GREY, LOG_SIN2, VERMILLION, finish, side_by_side
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..nn.check_report import CheckReport
+    from ..nn.probing.check_report import CheckReport
 
 _LABELS = {
     "log_sin2": f"${LOG_SIN2}$",

@@ -20,8 +20,8 @@ from torch.nn.utils import prune  # noqa: E402
 from gpdeep.activations import activation  # noqa: E402
 from gpdeep.errors import DomainError, ValidityWarning  # noqa: E402
 from gpdeep.nn import architecture_of, weight_report  # noqa: E402
-from gpdeep.nn.architecture_of import _common  # noqa: E402
-from gpdeep.nn.weights import TRUNCATED_KURTOSIS, TRUNCATED_VARIANCE, describe  # noqa: E402
+from gpdeep.nn.initialising.architecture_of import _common  # noqa: E402
+from gpdeep.nn.reading.weights import TRUNCATED_KURTOSIS, TRUNCATED_VARIANCE, describe  # noqa: E402
 
 # Agreement of a standard deviation: |z| <= 5, false-alarm rate 6e-7 for each comparison; fixed seeds.
 Z = 5.0

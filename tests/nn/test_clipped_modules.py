@@ -14,8 +14,8 @@ from torch.nn import functional as F  # noqa: E402
 from gpdeep.activations import Mixture, PiecewiseLinear, activation, from_callable  # noqa: E402
 from gpdeep.errors import DomainError  # noqa: E402
 from gpdeep.nn import CST, CReLU, ReLUTau, SoftThreshold, architecture_of, module_of  # noqa: E402
-from gpdeep.nn.module_of import Elementwise  # noqa: E402
-from gpdeep.nn.phi import phi_of_module, same_function  # noqa: E402
+from gpdeep.nn.modules.module_of import Elementwise  # noqa: E402
+from gpdeep.nn.reading.phi import phi_of_module, same_function  # noqa: E402
 
 TAU, M = 1.0364, 1.1704
 MODULES = {

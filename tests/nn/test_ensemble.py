@@ -12,8 +12,8 @@ from torch import nn  # noqa: E402
 
 from gpdeep import Architecture, DomainError, MemoryBudgetError  # noqa: E402
 from gpdeep.nn import CST, CReLU, Ensemble, module_of, train_ensemble  # noqa: E402
-from gpdeep.nn.ensemble_statistics import angle_floor, ensemble_statistics  # noqa: E402
-from gpdeep.nn.masked_ramps import masked  # noqa: E402
+from gpdeep.nn.ensembles.statistics import angle_floor, ensemble_statistics  # noqa: E402
+from gpdeep.nn.modules.masked_ramps import masked  # noqa: E402
 from gpdeep.nn.one_thread import one_thread  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(96, 6))

@@ -15,8 +15,8 @@ from torch.nn import functional as F  # noqa: E402
 from gpdeep import load  # noqa: E402
 from gpdeep.errors import DomainError  # noqa: E402
 from gpdeep.nn import CoreModel, PartialReLU, core_network, fold  # noqa: E402
-from gpdeep.nn.fold_maps import convolution_map, identity_map  # noqa: E402
-from gpdeep.nn.fold_specs import obstacle, parallel_obstacle  # noqa: E402
+from gpdeep.nn.folding.maps import convolution_map, identity_map  # noqa: E402
+from gpdeep.nn.folding.specs import obstacle, parallel_obstacle  # noqa: E402
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "linearize_folding.json").read_text())["folding"]
 # Sums of at most some 1e3 products of numbers of order 1, in another order: relative to the largest output.

@@ -572,7 +572,7 @@ def test_registered_rules_hold_from_then_on():
     try:
         found = path_length(graph_of(nn.Sequential(nn.Linear(3, 4), Spectrum(), nn.Linear(3, 2)), torch.zeros(1, 3)))
     finally:
-        from gpdeep.nn import graph_rules
+        from gpdeep.nn.graphs import rules as graph_rules
 
         graph_rules._REGISTERED.clear()
     assert (found.value, found.layers[0].kind) == (1.0, "abs")

@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from gpdeep.activations import activation  # noqa: E402
 from gpdeep.errors import DomainError  # noqa: E402
-from gpdeep.nn.chain import read_chain  # noqa: E402
+from gpdeep.nn.initialising.chain import read_chain  # noqa: E402
 
 MODULES = {
     "relu": nn.ReLU(),

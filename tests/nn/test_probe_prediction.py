@@ -15,7 +15,8 @@ from torch import nn  # noqa: E402
 from gpdeep.activations import activation  # noqa: E402
 from gpdeep.errors import DomainError  # noqa: E402
 from gpdeep.meanfield import variance_map  # noqa: E402
-from gpdeep.nn import CReLU, probe, probe_prediction  # noqa: E402
+from gpdeep.nn import CReLU, probe  # noqa: E402
+from gpdeep.nn.probing import prediction as probe_prediction  # noqa: E402
 from gpdeep.result import StatusCode  # noqa: E402
 from gpdeep.sparse import shares  # noqa: E402
 from tests.finite.chance import FALSE_ALARM, z_limit  # noqa: E402

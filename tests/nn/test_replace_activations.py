@@ -390,7 +390,7 @@ def test_arguments_are_checked(options, message):
 
 def test_a_wrong_replacement_would_be_noticed():
     """Negative control of the comparison on the example: slopes of 0.01 are another function."""
-    from gpdeep.nn.example_runs import same_answers
+    from gpdeep.nn.reading.example_runs import same_answers
 
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
     x = torch.randn(5, 3)

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="the experiments train networks")
 import torch.nn.functional as F  # noqa: E402
 
 from gpdeep.data import LabelledSplit  # noqa: E402
-from gpdeep.nn.linearity_penalty import LinearityPenalty  # noqa: E402
-from gpdeep.nn.partial_relu import PartialReLU  # noqa: E402
+from gpdeep.nn.linearising.linearity_penalty import LinearityPenalty  # noqa: E402
+from gpdeep.nn.modules.partial_relu import PartialReLU  # noqa: E402
 from validation.nonlinear_advantage.channel_slopes import ChannelSlopes  # noqa: E402
 from validation.nonlinear_advantage.design import Design, Member  # noqa: E402
 from validation.nonlinear_advantage.network import Stack  # noqa: E402

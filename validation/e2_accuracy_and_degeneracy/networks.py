@@ -19,8 +19,8 @@ _ROWS, _PAIRS = 256, 128
 def trial(specifications: Sequence[Mapping[str, Any]], device: str, data: str) -> list[dict[str, Any]]:
     """One result for each member; they share widths, activation, steps and batch."""
     from gpdeep.nn import Ensemble
-    from gpdeep.nn.ensemble_statistics import ensemble_statistics
-    from gpdeep.nn.ensemble_training import train_ensemble
+    from gpdeep.nn.ensembles.statistics import ensemble_statistics
+    from gpdeep.nn.ensembles.training import train_ensemble
     from gpdeep.nn.one_thread import one_thread
 
     one = specifications[0]

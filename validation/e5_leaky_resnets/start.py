@@ -22,8 +22,8 @@ def invariant(specification: Mapping[str, Any], device: str = "cpu") -> dict[str
     import torch
 
     from gpdeep.nn import LeakyResNet
-    from gpdeep.nn.leaky_data import Task
-    from gpdeep.nn.leaky_energies import trajectory
+    from gpdeep.nn.leaky.data import Task
+    from gpdeep.nn.leaky.energies import trajectory
 
     s = specification
     rng = np.random.default_rng(s["seed"])

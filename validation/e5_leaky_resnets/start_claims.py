@@ -68,7 +68,7 @@ def _level(cells: Cells) -> Claim:
         id="E5.level",
         kind=Kind.PREDICTION,
         statement="At the default start no layer changes a mean square of 1.",
-        source="gpdeep.nn.leaky_start.level_sigma",
+        source="gpdeep.nn.leaky.start.level_sigma",
         estimate=level["mean"],
         standard_error=level["standard_error"],
         prediction=1.0,

@@ -81,8 +81,8 @@ def _seen(model: Any, task: Any, lam: float) -> dict[str, Any]:
     ``kinetic`` is the mean of |L̃ B Sgᵀ|²/2L̃: that of the weights where they are stationary. Where they are not, what is
     left of their random start would make |W|², and with it every spread look small.
     """
-    from gpdeep.nn.leaky_data import Task
-    from gpdeep.nn.leaky_energies import trajectory
+    from gpdeep.nn.leaky.data import Task
+    from gpdeep.nn.leaky.energies import trajectory
 
     at = trajectory(model, Task.of(model, task.x, task.y, "squared"), lam)
     depth = at.effective_depth

@@ -118,6 +118,6 @@ def text_example(words: Any) -> Any:
 
 
 def _partial(model: Any) -> Iterator[tuple[str, Any]]:
-    from gpdeep.nn.partial_relu import partial_relus
+    from gpdeep.nn.modules.partial_relu import partial_relus
 
     return partial_relus(model)

@@ -1,0 +1,1 @@
+"""Many networks of one shape, trained as one program."""

@@ -1,0 +1,1 @@
+"""From a module to its architecture, and from an architecture to its weights."""

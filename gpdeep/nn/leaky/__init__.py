@@ -1,0 +1,1 @@
+"""Leaky ResNets, trained to stationarity."""

@@ -1,0 +1,1 @@
+"""What goes through a network, layer by layer, beside what theory says."""

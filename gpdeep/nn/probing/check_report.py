@@ -1,0 +1,105 @@
+"""What `check` answers: predicted beside measured, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...finite.layer_statistics import STATISTICS
+from ...result import SCHEMA_VERSION, FloatArray, Result, render_table, shown_layers
+
+TITLES = {
+    "log_sin2": "ln sin²θ",
+    "variance": "variance",
+    "sparsity": "zeros",
+    "log_grad_norm2": "ln|grad|²",
+}
+
+
+@dataclass(frozen=True)
+class LayerNumbers:
+    """One number for each hidden layer, of each of four statistics.
+
+    Attributes
+    ----------
+    log_sin2 : array (L,)
+        Mean over pairs of inputs of ln sin² of the angle between post-activations, of networks in which no pair has
+        died or collapsed.
+    variance : array (L,)
+        Mean over inputs of |h^l|²/n_l.
+    sparsity : array (L,)
+        Share of post-activations that are exactly 0.
+    log_grad_norm2 : array (L,)
+        ln |∂(v·y)/∂h^l|², v standard normal, at the first input.
+    """
+
+    log_sin2: FloatArray
+    variance: FloatArray
+    sparsity: FloatArray
+    log_grad_norm2: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CheckReport(Result):
+    """Whether a network's initialisation shows what theory predicts for it.
+
+    Attributes
+    ----------
+    predicted, predicted_std : LayerNumbers
+        Mean and standard deviation of one network, by the exact law at finite width.
+    measured : LayerNumbers
+        Means over seeds.
+    z_scores : LayerNumbers
+        (measured - predicted) in standard errors over seeds, as normal deviates; NaN where no seed has a value.
+    p_adjusted : LayerNumbers
+        Two-sided p-values, Holm's for all layers and statistics together.
+    agrees : bool
+        None of them is below `alpha`.
+    first_departure : int or None
+        The first layer, from 1, with one that is.
+    departing : tuple of str
+        Statistics that depart there.
+    alpha : float
+    seeds : int
+    options : mapping
+        What was asked for.
+    """
+
+    predicted: LayerNumbers
+    predicted_std: LayerNumbers
+    measured: LayerNumbers
+    z_scores: LayerNumbers
+    p_adjusted: LayerNumbers
+    agrees: bool
+    first_departure: int | None
+    departing: tuple[str, ...]
+    alpha: float
+    seeds: int
+    options: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that ``gpdeep check --json`` prints."""
+        plain = super().to_dict()
+        return {"schema_version": SCHEMA_VERSION, "command": "check", "inputs": plain.pop("options"), **plain}
+
+    def __str__(self) -> str:
+        columns = ["layer"]
+        for name in STATISTICS:
+            columns += [TITLES[name], "predicted", "z"]
+        rows = []
+        for layer in shown_layers(len(self.predicted.variance)):
+            row = [str(layer)]
+            for name in STATISTICS:
+                measured, predicted, z = (
+                    getattr(table, name)[layer - 1] for table in (self.measured, self.predicted, self.z_scores)
+                )
+                row += [f"{measured:.4g}", f"{predicted:.4g}", f"{z:+.1f}"]
+            rows.append(row)
+        if self.agrees:
+            verdict = f"agrees with theory: no departure at the level {self.alpha:g} for all layers together"
+        else:
+            what = ", ".join(TITLES[name] for name in self.departing)
+            verdict = f"departs from theory at layer {self.first_departure}: {what}"
+        title = f"{self.options.get('network', 'network')}: {self.seeds} seeds beside theory"
+        return render_table(title, columns, rows, [verdict, *self.status.messages])
