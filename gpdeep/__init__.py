@@ -6,8 +6,9 @@ imported when it is first used, so ``import gpdeep`` is light.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from . import activations, agreement, data, finite, gaussian, leaky, linearize, meanfield, nn, plots, sparse
@@ -28,23 +29,19 @@ if TYPE_CHECKING:
 __version__ = "0.5.0"
 
 _HOME = {
-    "Architecture": "architecture",
-    "ConvergenceError": "errors",
-    "DepthPrediction": "depth",
-    "DomainError": "errors",
-    "GpdeepError": "errors",
-    "InfeasibleError": "errors",
-    "MemoryBudgetError": "errors",
-    "MissingExtraError": "errors",
-    "Mixture": "activations",
-    "PiecewiseLinear": "activations",
-    "Smooth": "activations",
-    "ValidityWarning": "errors",
-    "activation": "activations",
-    "find_width": "depth",
-    "from_callable": "activations",
-    "load": "result",
-    "predict_depth": "depth",
+    "activations": ["Mixture", "PiecewiseLinear", "Smooth", "activation", "from_callable"],
+    "architecture": ["Architecture"],
+    "depth": ["DepthPrediction", "find_width", "predict_depth"],
+    "errors": [
+        "ConvergenceError",
+        "DomainError",
+        "GpdeepError",
+        "InfeasibleError",
+        "MemoryBudgetError",
+        "MissingExtraError",
+        "ValidityWarning",
+    ],
+    "result": ["load"],
 }
 _ROOMS = (
     "activations",
@@ -91,14 +88,4 @@ __all__ = [
     "sparse",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    if name in _ROOMS:
-        return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'gpdeep' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+__getattr__, __dir__, _ = attach(__name__, submodules=_ROOMS, submod_attrs=_HOME)

@@ -6,8 +6,9 @@ new ones, `from_callable` takes a function of your own.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from .base import Activation, Moments
@@ -20,18 +21,14 @@ if TYPE_CHECKING:
     from .user_function import from_callable
 
 _HOME = {
-    "Activation": "base",
-    "Mixture": "mixture",
-    "Moments": "base",
-    "NAMES": "catalogue",
-    "PiecewiseLinear": "piecewise_linear",
-    "PiecewiseSmooth": "piecewise_smooth",
-    "RELU": "catalogue",
-    "Smooth": "smooth",
-    "TwoSlope": "two_slope",
-    "activation": "catalogue",
-    "from_callable": "user_function",
-    "parse_activation": "catalogue",
+    "base": ["Activation", "Moments"],
+    "catalogue": ["NAMES", "RELU", "activation", "parse_activation"],
+    "mixture": ["Mixture"],
+    "piecewise_linear": ["PiecewiseLinear"],
+    "piecewise_smooth": ["PiecewiseSmooth"],
+    "smooth": ["Smooth"],
+    "two_slope": ["TwoSlope"],
+    "user_function": ["from_callable"],
 }
 
 __all__ = [
@@ -49,12 +46,4 @@ __all__ = [
     "parse_activation",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'gpdeep.activations' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = attach(__name__, submod_attrs=_HOME)

@@ -8,8 +8,9 @@ energies of a point or path; `read_bottleneck` reads rank and place. The finite 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from .bottleneck import Bottleneck, read_bottleneck
@@ -37,38 +38,29 @@ if TYPE_CHECKING:
     from .network_result import NetworkSolution
 
 _HOME = {
-    "Bottleneck": "bottleneck",
-    "BranchDiagram": "depth_continuation",
-    "CriticalPoint": "geodesic_result",
-    "GeodesicResult": "geodesic_result",
-    "NetworkSolution": "network_result",
-    "SlidingArc": "kink_arcs",
-    "backward": "network",
-    "carry_weights": "layer_steps",
-    "continue_in_depth": "depth_continuation",
-    "continue_network": "network_continuation",
-    "cost_of_identity": "energies",
-    "distances": "layer_steps",
-    "equidistribute": "layer_steps",
-    "flow": "energies",
-    "flow_jacobian": "energies",
-    "forward": "network",
-    "geodesic": "geodesics",
-    "hamiltonian": "energies",
-    "irregular_steps": "layer_steps",
-    "kernel": "energies",
-    "kinetic": "energies",
-    "lagrangian": "energies",
-    "layer_energies": "network",
-    "momentum": "energies",
-    "papers_rule": "layer_steps",
-    "read_bottleneck": "bottleneck",
-    "sample_invariant": "network",
-    "speed": "energies",
-    "stable_rank": "energies",
-    "stationarity_residual": "network",
-    "train_network": "network_newton",
-    "weights": "energies",
+    "bottleneck": ["Bottleneck", "read_bottleneck"],
+    "depth_continuation": ["BranchDiagram", "continue_in_depth"],
+    "energies": [
+        "cost_of_identity",
+        "flow",
+        "flow_jacobian",
+        "hamiltonian",
+        "kernel",
+        "kinetic",
+        "lagrangian",
+        "momentum",
+        "speed",
+        "stable_rank",
+        "weights",
+    ],
+    "geodesic_result": ["CriticalPoint", "GeodesicResult"],
+    "geodesics": ["geodesic"],
+    "kink_arcs": ["SlidingArc"],
+    "layer_steps": ["carry_weights", "distances", "equidistribute", "irregular_steps", "papers_rule"],
+    "network": ["backward", "forward", "layer_energies", "sample_invariant", "stationarity_residual"],
+    "network_continuation": ["continue_network"],
+    "network_newton": ["train_network"],
+    "network_result": ["NetworkSolution"],
 }
 
 __all__ = [
@@ -106,12 +98,4 @@ __all__ = [
     "weights",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'gpdeep.leaky' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = attach(__name__, submod_attrs=_HOME)

@@ -9,8 +9,9 @@ lie on the paths through a `Graph`, however branched. Each is imported when it i
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from .affine_forms import AffineForms
@@ -46,50 +47,37 @@ if TYPE_CHECKING:
     from .wires import Wire
 
 _HOME = {
-    "AffineForms": "affine_forms",
-    "AnglePrediction": "angle_prediction",
-    "CaptureWarning": "sparsity_prior",
-    "ChainProfile": "chain_profile",
-    "Conventions": "length_options",
-    "CoreCuts": "core_cuts",
-    "CoreNetwork": "normal_form",
-    "CoreSegment": "normal_form",
-    "Graph": "graph",
-    "PathLayer": "path_lengths",
-    "PathLength": "path_lengths",
-    "PathLengthDistribution": "path_distribution",
-    "PathProfile": "profiles",
-    "TravelTimeWarning": "sparsity_prior",
-    "UnitSummary": "unit_summary",
-    "VarianceShares": "shares",
-    "Wire": "wires",
-    "capture_half_width": "sparsity_prior",
-    "cheapest_cuts": "core_cuts",
-    "check_window": "sparsity_prior",
-    "clean_step": "sparsity_prior",
-    "core_network": "normal_form",
-    "cross_moment": "mixture_angles",
-    "crossing_distance": "sparsity_prior",
-    "depth_budget": "thin_limit",
-    "equivalent_slope": "slopes",
-    "gate_kurtosis": "slopes",
-    "mixture_gap": "mixture_angles",
-    "mixture_map": "mixture_angles",
-    "mixture_slope": "mixture_angles",
-    "moments_at_initialisation": "second_moments",
-    "nonlinearity": "slopes",
-    "path_length": "path_lengths",
-    "path_length_distribution": "path_distribution",
-    "path_profile": "profiles",
-    "predict_angle": "chain_angles",
-    "preserving_sigma_w": "slopes",
-    "prox_threshold": "sparsity_prior",
-    "slope_penalty": "sparsity_prior",
-    "slope_prox": "sparsity_prior",
-    "small_angle_constant": "live_gates",
-    "summarise_units": "unit_summary",
-    "travel_time": "sparsity_prior",
-    "weight_correction": "slopes",
+    "affine_forms": ["AffineForms"],
+    "angle_prediction": ["AnglePrediction"],
+    "chain_angles": ["predict_angle"],
+    "chain_profile": ["ChainProfile"],
+    "core_cuts": ["CoreCuts", "cheapest_cuts"],
+    "graph": ["Graph"],
+    "length_options": ["Conventions"],
+    "live_gates": ["small_angle_constant"],
+    "mixture_angles": ["cross_moment", "mixture_gap", "mixture_map", "mixture_slope"],
+    "normal_form": ["CoreNetwork", "CoreSegment", "core_network"],
+    "path_distribution": ["PathLengthDistribution", "path_length_distribution"],
+    "path_lengths": ["PathLayer", "PathLength", "path_length"],
+    "profiles": ["PathProfile", "path_profile"],
+    "second_moments": ["moments_at_initialisation"],
+    "shares": ["VarianceShares"],
+    "slopes": ["equivalent_slope", "gate_kurtosis", "nonlinearity", "preserving_sigma_w", "weight_correction"],
+    "sparsity_prior": [
+        "CaptureWarning",
+        "TravelTimeWarning",
+        "capture_half_width",
+        "check_window",
+        "clean_step",
+        "crossing_distance",
+        "prox_threshold",
+        "slope_penalty",
+        "slope_prox",
+        "travel_time",
+    ],
+    "thin_limit": ["depth_budget"],
+    "unit_summary": ["UnitSummary", "summarise_units"],
+    "wires": ["Wire"],
 }
 
 __all__ = [
@@ -139,12 +127,4 @@ __all__ = [
     "weight_correction",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'gpdeep.linearize' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = attach(__name__, submod_attrs=_HOME)

@@ -9,8 +9,9 @@ the special case of two-slope activations without bias. Each is imported when it
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from .angle_decay import angle_asymptote, angle_path, infinite_degeneracy_depth, log_sin2_asymptote
@@ -32,46 +33,23 @@ if TYPE_CHECKING:
     from .zero_criticality import CriticalLaw, critical_law
 
 _HOME = {
-    "CompiledMap": "compiled_map",
-    "ConvolutionMap": "convolution",
-    "CorrelationMap": "correlation",
-    "CriticalLaw": "zero_criticality",
-    "DepthScaleScan": "depth_scale_scan",
-    "DepthScales": "scales",
-    "EdgeLaw": "edge_decay",
-    "EdgeOfChaos": "edge",
-    "FixedPoint": "fixed_point",
-    "FixedPoints": "fixed_point",
-    "MapCurves": "curves",
-    "PairHistory": "pair_map",
-    "Phase": "scales",
-    "PhaseDiagram": "phases",
-    "VarianceMap": "variance",
-    "angle_asymptote": "angle_decay",
-    "angle_path": "angle_decay",
-    "average_pool": "pooling",
-    "compile_map": "correlation",
-    "convolution_map": "convolution",
-    "correlation_map": "correlation",
-    "critical_law": "zero_criticality",
-    "depth_scales": "scales",
-    "edge_law": "edge_decay",
-    "edge_of_chaos": "edge",
-    "fixed_points": "fixed_point",
-    "flatten": "pooling",
-    "global_average_pool": "pooling",
-    "infinite_degeneracy_depth": "angle_decay",
-    "input_covariance": "site_covariance",
-    "log_sin2_asymptote": "angle_decay",
-    "map_curves": "curves",
-    "max_pool": "pooling",
-    "nngp": "kernels",
-    "ntk": "kernels",
-    "pair_step": "pair_map",
-    "phase_diagram": "phases",
-    "propagate_pair": "pair_map",
-    "scan_depth_scales": "depth_scale_scan",
-    "variance_map": "variance",
+    "angle_decay": ["angle_asymptote", "angle_path", "infinite_degeneracy_depth", "log_sin2_asymptote"],
+    "compiled_map": ["CompiledMap"],
+    "convolution": ["ConvolutionMap", "convolution_map"],
+    "correlation": ["CorrelationMap", "compile_map", "correlation_map"],
+    "curves": ["MapCurves", "map_curves"],
+    "depth_scale_scan": ["DepthScaleScan", "scan_depth_scales"],
+    "edge": ["EdgeOfChaos", "edge_of_chaos"],
+    "edge_decay": ["EdgeLaw", "edge_law"],
+    "fixed_point": ["FixedPoint", "FixedPoints", "fixed_points"],
+    "kernels": ["nngp", "ntk"],
+    "pair_map": ["PairHistory", "pair_step", "propagate_pair"],
+    "phases": ["PhaseDiagram", "phase_diagram"],
+    "pooling": ["average_pool", "flatten", "global_average_pool", "max_pool"],
+    "scales": ["DepthScales", "Phase", "depth_scales"],
+    "site_covariance": ["input_covariance"],
+    "variance": ["VarianceMap", "variance_map"],
+    "zero_criticality": ["CriticalLaw", "critical_law"],
 }
 
 __all__ = [
@@ -117,12 +95,4 @@ __all__ = [
     "variance_map",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'gpdeep.meanfield' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = attach(__name__, submod_attrs=_HOME)

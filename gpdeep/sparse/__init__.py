@@ -9,8 +9,9 @@ Each is imported when it is first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from .clip_design import design
@@ -28,33 +29,19 @@ if TYPE_CHECKING:
     from .variance_chain import sample_variances
 
 _HOME = {
-    "ClipCurves": "curves",
-    "Design": "design_result",
-    "EscapeCurve": "curves",
-    "EscapeProbability": "escape",
-    "Fold": "fold_point",
-    "Instability": "tangency",
-    "Shares": "unit_shares",
-    "VarianceCurves": "curves",
-    "clip_curvature": "clipping",
-    "clip_curves": "curves",
-    "clip_level": "clipping",
-    "clip_slope": "clipping",
-    "design": "clip_design",
-    "escape_curve": "curves",
-    "escape_probability": "escape",
-    "fold": "fold_point",
-    "gradient_spread": "fluctuations",
-    "instability": "tangency",
-    "kramers_rate": "fluctuations",
-    "largest_slope": "safe_slope",
-    "mean_exit_time": "exit_time",
-    "sample_variances": "variance_chain",
-    "shares": "unit_shares",
-    "smallest_width": "safe_slope",
-    "stationary_fluctuation": "fluctuations",
-    "threshold": "thresholds",
-    "variance_curves": "curves",
+    "clip_design": ["design"],
+    "clipping": ["clip_curvature", "clip_level", "clip_slope"],
+    "curves": ["ClipCurves", "EscapeCurve", "VarianceCurves", "clip_curves", "escape_curve", "variance_curves"],
+    "design_result": ["Design"],
+    "escape": ["EscapeProbability", "escape_probability"],
+    "exit_time": ["mean_exit_time"],
+    "fluctuations": ["gradient_spread", "kramers_rate", "stationary_fluctuation"],
+    "fold_point": ["Fold", "fold"],
+    "safe_slope": ["largest_slope", "smallest_width"],
+    "tangency": ["Instability", "instability"],
+    "thresholds": ["threshold"],
+    "unit_shares": ["Shares", "shares"],
+    "variance_chain": ["sample_variances"],
 }
 
 __all__ = [
@@ -87,12 +74,4 @@ __all__ = [
     "variance_curves",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'gpdeep.sparse' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = attach(__name__, submod_attrs=_HOME)
