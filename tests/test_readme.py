@@ -37,6 +37,26 @@ def test_first_picture_is_what_the_first_command_prints() -> None:
     assert run.stdout == blocks("text")[0]
 
 
+CONSOLE = re.findall(r"^\$ (.*?)\s+# .*?\n(.*?)(?=^\$ |\Z)", blocks("console")[0], re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "printed"), CONSOLE, ids=[command.split()[1] for command, _ in CONSOLE])
+def test_the_five_questions_are_answered_as_shown(command: str, printed: str, tmp_path: Path) -> None:
+    if {"path-length", "check"} & set(command.split()):
+        pytest.importorskip("torch", reason="the torch extra is not installed")
+    (tmp_path / "resnet.py").write_text(blocks("python")[3])
+    subprocess.run([sys.executable, "-c", blocks("python")[2]], cwd=tmp_path, check=True)
+    shell = command.replace("gpdeep ", f"{shlex.quote(sys.executable)} -m gpdeep ", 1)
+    run = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", shell], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert run.stdout == printed, run.stderr
+
+
+def test_five_questions_are_asked() -> None:
+    assert [command.split()[1] for command, _ in CONSOLE] == ["depth", "clip", "geodesic", "path-length", "check"]
+
+
 def test_edge_of_chaos_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     command = re.search(r"is what `gpdeep (eoc [^`]*)` prints", README)
     assert command
