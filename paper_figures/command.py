@@ -5,21 +5,25 @@ Exit codes: 0 all drawn, 1 a figure failed (the others are there) or interrupted
 
 from __future__ import annotations
 
+import itertools
+import shlex
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gpdeep.errors import DomainError, GpdeepError
-from gpdeep.result import render_table
+from validation.sweep.pool import HealingPool
 
 from .catalogue import Entry, chosen, entries
-from .writing import Written, write_figure, write_index
+from .writing import Written, read_index, write_figure, write_index
 
 FORMATS = ("png", "pdf", "svg")
+_INDENT = " " * 26
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,7 +39,7 @@ def figures(
 ) -> None:
     """Draw the papers' figures and write their numbers.
 
-    Every figure becomes NAME.png, NAME.pdf and NAME.csv in the folder --out; figures.json says what each was made from.
+    Every figure becomes SUBJECT/NAME.png, .pdf and .csv in the folder --out; figures.json says what each was made from.
     """
     if list:
         print(_listed())
@@ -51,15 +55,15 @@ def figures(
         raise DomainError(
             f"--out {out} cannot be a folder: {error.strerror}.", "A file is in its place.", "Name another one."
         ) from error
-    written, failed = [], []
+    read_index(out)  # if it cannot be read, better before than after the work
+    failed = []
     for entry, result in _drawn(found, parameters, out, formats, workers):
         if isinstance(result, Written):
-            written.append(result)
             write_index(out, [result])
             print(f"{result.seconds:6.1f} s  {' '.join(str(out / name) for name in result.files)}", flush=True)
         else:
             failed.append(entry)
-            print(f"{entry.name}: {result}", file=sys.stderr)
+            print(f"{entry.name}: {_told(result)}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(found)} figures were not drawn.", file=sys.stderr)
         raise typer.Exit(1)
@@ -68,31 +72,31 @@ def figures(
 def _drawn(
     found: Sequence[Entry], parameters: Mapping[str, Any], out: Path, formats: Sequence[str], workers: int
 ) -> Iterator[tuple[Entry, Written | Exception]]:
-    """Each figure as it is done, or what kept it from being drawn."""
+    """Each figure as it is done, or what kept it from being drawn: whatever befalls one, the others are drawn."""
     if workers == 1 or len(found) == 1:
         for entry in found:
             try:
                 yield entry, write_figure(entry, parameters, out, formats)
-            except (GpdeepError, OSError) as fault:
+            except Exception as fault:
                 yield entry, fault
         return
-    import multiprocessing
-
-    with ProcessPoolExecutor(min(workers, len(found)), multiprocessing.get_context("spawn")) as pool:
+    pool = HealingPool(min(workers, len(found)))
+    try:
         waiting = {pool.submit(write_figure, entry, parameters, out, formats): entry for entry in found}
-        try:
-            for future in as_completed(waiting):
-                try:
-                    yield waiting[future], future.result()
-                except Exception as fault:  # whatever befell one figure, the others are drawn
-                    yield waiting[future], fault
-        except BaseException:  # also where the user stops it: what has not begun is not begun
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(waiting):
+            reason = future.exception()
+            yield waiting[future], reason if isinstance(reason, Exception) else future.result()
+    finally:
+        pool.kill()  # the user may have stopped it
+
+
+def _told(fault: Exception) -> str:
+    """What is said of a figure that was not drawn."""
+    return str(fault) if isinstance(fault, (GpdeepError, OSError)) else f"{type(fault).__name__}: {fault}"
 
 
 def _formats(text: str) -> list[str]:
-    formats = [part.strip().lower() for part in text.split(",") if part.strip()]
+    formats = [*dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip())]
     unknown = [each for each in formats if each not in FORMATS]
     if unknown or not formats:
         raise DomainError(
@@ -118,16 +122,15 @@ def _parameters(found: Sequence[Entry], given: Sequence[str]) -> dict[str, Any]:
 
 
 def _listed() -> str:
-    rows = [
-        [
-            entry.name,
-            entry.subject.replace("_", " "),
-            " ".join(f"{name}={value}" for name, value in entry.parameters.items() if name != "results"),
-            entry.module.TITLE,
-        ]
-        for entry in entries()
-    ]
-    return render_table("figures", ["name", "subject", "parameters (--set)", "shows"], rows)
+    """Subjects, their figures, and beneath each what `--set` takes."""
+    lines = []
+    for subject, some in itertools.groupby(entries(), key=lambda entry: entry.subject):
+        lines.append(subject)
+        for entry in some:
+            lines.append(f"  {entry.name:22}  {entry.module.TITLE}")
+            given = [shlex.quote(f"{name}={value}") for name, value in entry.parameters.items() if name != "results"]
+            lines += textwrap.wrap(" ".join(given), 100, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    return "\n".join(lines)
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ _STYLE = {
     "legend.frameon": False,
     "pdf.fonttype": 42,  # text stays text in print
     "savefig.dpi": 220,
+    "svg.hashsalt": "gpdeep",  # names in the file are the same every time
 }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gpdeep.errors import DomainError
+from validation.claim import BAD, Claim
 from validation.evidence import RESULTS, Evidence, load_evidence
 
 SIZES = ("full", "quick")
@@ -39,8 +41,8 @@ def evidence(id: str, results: str | Path = RESULTS, device: str = "cpu") -> Evi
     )
 
 
-def details(found: Evidence, claim: str) -> Mapping[str, Any]:
-    """What one claim holds beside its verdict.
+def claim(found: Evidence, id: str) -> Claim:
+    """One claim, with its verdict.
 
     Raises
     ------
@@ -48,15 +50,62 @@ def details(found: Evidence, claim: str) -> Mapping[str, Any]:
         The evidence has no such claim.
     """
     for each in found.claims:
-        if each.id == claim:
-            return each.details
+        if each.id == id:
+            return each
     raise DomainError(
-        f"The evidence of {found.id} ({found.settings['size']}) has no claim {claim}.",
+        f"The evidence of {found.id} ({found.settings['size']}) has no claim {id}.",
         "It was made by another version of the experiment.",
         f"Run python -m validation run {found.id} --size {found.settings['size']} again.",
     )
 
 
+def details(found: Evidence, id: str) -> Mapping[str, Any]:
+    """What a claim holds beside its verdict.
+
+    Raises
+    ------
+    DomainError
+        The evidence has no such claim.
+    """
+    return claim(found, id).details
+
+
 def read_from(*found: Evidence) -> dict[str, str]:
     """What `Drawing.evidence` records."""
     return {f"{each.id}-{each.settings['size']} ({each.settings['device']})": str(each.commit) for each in found}
+
+
+def misses(found: Evidence, *claims: str) -> tuple[str, ...]:
+    """What speaks against theory, or against the experiment: verdicts of claims in words, for a caption.
+
+    Parameters
+    ----------
+    found : Evidence
+    *claims : str
+        Beginnings of the claims that a figure shows; all of them if none is given.
+    """
+    return tuple(
+        f"{each.id}, {each.verdict}: {each.statement}"
+        for each in found.claims
+        if each.verdict in BAD and (not claims or each.id.startswith(claims))
+    )
+
+
+def nonlinear_advantage(results: str | Path = RESULTS, device: str = "cpu") -> Mapping[str, Any]:
+    """What ``python -m validation.nonlinear_advantage`` keeps.
+
+    Raises
+    ------
+    DomainError
+        There is none.
+    """
+    path = Path(results) / device / "nonlinear_advantage.json"
+    try:
+        kept: Mapping[str, Any] = json.loads(path.read_text())
+    except OSError as error:
+        raise DomainError(
+            f"'{path}' cannot be read: {error.strerror}.",
+            "The experiment has not been run, or --results names another folder.",
+            "Run python -m validation.nonlinear_advantage, or draw figures that need no measurement.",
+        ) from error
+    return kept

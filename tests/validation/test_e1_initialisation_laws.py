@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="networks with real weights are torch's")
 from scipy import stats
 
 from gpdeep.agreement import count_test, law_test, mean_test, same_law_test
+from gpdeep.finite import angle_law
 from validation.claim import Kind
 from validation.e1_initialisation_laws import EXPERIMENT, design, trial
 from validation.e1_initialisation_laws.kept_tests import kept, law_claim
@@ -38,6 +39,7 @@ SMALL = dataclasses.replace(
     chunk=2000,
     shape=((64, 20),),
     map_networks=50,
+    curves=((32, 6, 400), (8, 6, 400)),
 )
 
 
@@ -96,6 +98,38 @@ def test_claims_survive_what_did_not_come_in(small_run):
     nothing = EXPERIMENT.claims(settings, [None] * len(units))
     assert {claim.id for claim in nothing} == {claim.id for claim in EXPERIMENT.claims(settings, results)}
     assert not any(claim.good for claim in nothing)
+
+
+def test_curves_of_real_networks_lie_on_the_grid(small_run):
+    """Told, not judged; the claim's numbers are those of the first curve's last layer."""
+    settings, _, results = small_run
+    (claim,) = [claim for claim in EXPERIMENT.claims(settings, results) if claim.id == "E1.by_layer"]
+    assert claim.verdict == "REPORTED"
+    assert claim.good is None
+    found = claim.details
+    assert (found["width"], found["depth"], found["networks"]) == ([32, 8], [6, 6], [400, 400])
+    assert claim.estimate == found["mean"][0][-1]
+    assert claim.standard_error == found["standard_error"][0][-1]
+    z = []
+    for width, mean, error in zip(found["width"], found["mean"], found["standard_error"], strict=True):
+        z.append((np.array(mean) - angle_law([width] * 6).mean) / error)
+    # twelve comparisons at 4 standard errors: 1e-3; the grid's own error is a hundredth of a standard error
+    assert np.abs(z).max() < 4
+    # the control: infinite width is refused by the same networks
+    infinite = angle_law([32] * 6, method="infinite").mean
+    assert np.abs((np.array(found["mean"][0]) - infinite) / found["standard_error"][0]).max() > 4
+    narrow = found["alive"][1]
+    assert narrow == sorted(narrow, reverse=True)
+    assert narrow[-1] < 400  # pairs are lost at width 8
+
+
+def test_a_curve_without_survivors_is_told_without_numbers(small_run):
+    settings, units, _ = small_run
+    nothing = {"alive": [1, 0, 0, 0, 0, 0], "mean": [-0.5, *[None] * 5], "std": [None] * 6}
+    results = [nothing if unit.specification["part"] == "by_layer" else None for unit in units]
+    (claim,) = [claim for claim in EXPERIMENT.claims(settings, results) if claim.id == "E1.by_layer"]
+    assert claim.details["standard_error"] == [[None] * 6] * 2
+    assert (claim.estimate, claim.verdict) == (None, "REPORTED")
 
 
 def test_shifted_means_disagree(small_run):

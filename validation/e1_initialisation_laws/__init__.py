@@ -4,6 +4,7 @@ small_angle   networks and sampler at a vanishing angle: the exact law of a laye
 sampler       networks with real weights beside the samplers that draw none; the exact law of lengths
 means         the mean of ln sin²θ at practical angles against three theories, and how normal it is
 maps          one layer of every activation against its infinite-width map, which is exact in the mean
+by_layer      the mean of ln sin²θ after every layer of networks with real weights, for a figure
 controls      wrong weights and wrong widths, which have to be refused
 """
 
@@ -26,7 +27,7 @@ def plan(settings: Settings) -> list[Unit]:
 
 def trial(specification: Mapping[str, Any], *, device: str = "cpu") -> Mapping[str, Any]:
     """One unit: simulate, and return tests and sums."""
-    from . import maps, means, sampler, small_angle
+    from . import by_layer, maps, means, sampler, small_angle
 
     parts = {
         "small_angle_networks": small_angle.networks,
@@ -35,13 +36,14 @@ def trial(specification: Mapping[str, Any], *, device: str = "cpu") -> Mapping[s
         "wrong_weights": sampler.wrong_weights,
         "means": means.sums,
         "maps": maps.layer,
+        "by_layer": by_layer.sums,
     }
     return parts[specification["part"]](specification, device)
 
 
 def claims(settings: Settings, results: Results) -> Sequence[Claim]:
     """The claims, from the results in the order of the plan."""
-    from . import controls, maps, means, power, sampler, small_angle
+    from . import by_layer, controls, maps, means, power, sampler, small_angle
     from .design import DESIGNS, Cells
 
     cells = Cells(units(settings), results)
@@ -53,6 +55,7 @@ def claims(settings: Settings, results: Results) -> Sequence[Claim]:
         *means.claims(cells),
         *controls.claims(cells),
         power.claim(design),
+        by_layer.claim(cells),
     ]
 
 

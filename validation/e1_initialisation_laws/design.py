@@ -14,6 +14,7 @@ from validation.sweep import Unit, canonical_json
 
 FUNCTION = "validation.e1_initialisation_laws:trial"
 QUARTER = 0.7853981633974483  # π/4
+RIGHT = 1.5707963267948966  # π/2
 LAYERS = 8  # of a chain at vanishing angle
 
 ACTIVATIONS = (
@@ -60,6 +61,8 @@ class Design:
     shape : tuple of (width, depth)
         Where the law is compared with the normal one.
     map_networks : int
+    curves : tuple of (width, depth, networks)
+        Real networks whose ln sin²θ from π/2 is told after every layer.
     """
 
     real_widths: tuple[int, ...]
@@ -77,6 +80,7 @@ class Design:
     chunk: int
     shape: tuple[tuple[int, int], ...]
     map_networks: int
+    curves: tuple[tuple[int, int, int], ...]
 
 
 DESIGNS = {
@@ -96,6 +100,7 @@ DESIGNS = {
         chunk=8000,
         shape=((32, 20),),
         map_networks=200,
+        curves=((32, 32, 300),),
     ),
     Size.QUICK: Design(
         real_widths=(16, 32, 64, 96, 128),
@@ -113,6 +118,7 @@ DESIGNS = {
         chunk=20_000,
         shape=((32, 20), (128, 20)),
         map_networks=1000,
+        curves=((256, 32, 300), (32, 32, 1500)),
     ),
     Size.FULL: Design(
         real_widths=(16, 32, 64, 128, 256),
@@ -130,6 +136,7 @@ DESIGNS = {
         chunk=125_000,
         shape=((32, 20), (128, 20), (512, 50), (2048, 500)),
         map_networks=20_000,
+        curves=((256, 32, 4000), (32, 32, 40_000)),
     ),
 }
 
@@ -165,6 +172,9 @@ def _specifications(design: Design, seed: int) -> Iterator[tuple[dict[str, Any],
             yield specification | {"shape": shape, "first": start}, size * _work(width, max(design.mean_layers), False)
     for phi in ACTIVATIONS:
         yield _named("maps", seed, phi=phi, width=128, networks=design.map_networks), 1e4 * design.map_networks
+    for width, depth, networks in design.curves:
+        specification = _named("by_layer", seed, width=width, depth=depth, networks=networks)
+        yield specification, networks * _work(width, depth, True)
 
 
 def _named(part: str, seed: int, **rest: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def real_networks(
     import torch
 
     from gpdeep.nn import Ensemble
-    from gpdeep.nn.ensemble_statistics import ensemble_statistics
+    from gpdeep.nn.ensembles.statistics import ensemble_statistics
     from gpdeep.nn.one_thread import one_thread
 
     x = pair_at(theta)
