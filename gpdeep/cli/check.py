@@ -16,7 +16,11 @@ from .output import answer
 def check(
     architecture: Annotated[
         str,
-        typer.Argument(metavar="ARCH", help="Widths such as 64,64x20,10, or FILE.py:FACTORY of a torch module."),
+        typer.Argument(
+            metavar="ARCH",
+            help="Widths such as 64,64x20,10, with blocks res(64x20,alpha=1,beta=0.1) and ln(64x20), or "
+            "FILE.py:FACTORY of a torch module.",
+        ),
     ],
     activation_name: Annotated[
         str | None,
@@ -38,7 +42,9 @@ def check(
     """Measure angles, variances, zeros and gradients of random networks, layer by layer, beside their prediction.
 
     What is predicted is the initialisation given by --sigma-w and --sigma-b. A factory is called once a seed, after
-    torch has been seeded; the file is your own code and is run.
+    torch has been seeded; the file is your own code and is run. Its module has dense layers, plain, residual, or with
+    LayerNorm before the activation; of one whose channels have become linear (PReLU, PartialReLU with slope 1) path
+    lengths are given too. Convolutions are not predicted: gpdeep.nn.probe measures them.
 
     Exit codes: 0 they agree, 1 failed, 2 usage, 3 the network departs from the prediction.
     """

@@ -208,6 +208,15 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         departing={"type": "array", "items": {"type": "string"}},
         alpha=_POSITIVE,
         seeds=_COUNT,
+        path_length={
+            "anyOf": [
+                {"type": "null"},
+                _object(
+                    {"average_path_length": _NUMBER, "normalised_average_path_length": _NUMBER},
+                    reason={"type": "string"},
+                ),
+            ]
+        },
     ),
     "calibrate": _answer(
         "calibrate",

@@ -1,18 +1,21 @@
 r"""What random networks of finite width show layer by layer: angles, variances, zeros, gradients, by their exact law.
 
-    G ã = h,   ã = (σ_w φ(h^l)/√n_l, σ_b),   h = h^{l+1},   G iid normal          given the past, so that
-    Wᵀδ = (σ_w/√n_l) [ã (h·δ)/|ã|² + |δ| P ξ]_W,    P = 1 - ããᵀ/|ã|²,   ξ normal
+    ã = (σ_w φ(u)/√n_l, σ_b),   f = G ã,   h^{l+1} = f  or  α h^l + β f,   u = h^{l+1}  or  (h^{l+1} - mean)/std
 
-The first line is the Gram chain, forward, for several inputs at once; the second the gradient of one of them backward
-through the same weights: what G does along ã is known from the way forward, all else is fresh. No weight matrix is
-drawn, and nothing is approximated: a sample has the joint law of what is measured on a real network.
+Forward it is the Gram chain of `gpdeep.finite.gram_chain` for several inputs at once: given the past, f is normal with
+the Gram matrix of the ã for covariance, and residual and normalised layers do with it what they do in a network.
+Backward, `gpdeep.finite.gradient_chain` takes the gradient of the first input through the same weights. No weight
+matrix is drawn, and nothing is approximated: what is measured on a real network has the law of a sample. (The gradient
+is drawn given the way of its own input: together with those of other inputs, in one network, it has not their joint
+law.)
 
-Assumptions: plain dense layers with Gaussian weights N(0, σ_w²/fan-in) and biases N(0, σ_b²).
-Hanin & Nica (2018), arXiv:1812.05994, for the chain; the backward step is derived here.
+Assumptions: dense layers, plain, residual or normalised, with Gaussian weights N(0, σ_w²/fan-in) and biases N(0, σ_b²).
+Hanin & Nica (2018), arXiv:1812.05994, for the chain; the backward step is derived in `gpdeep.finite.gradient_chain`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +26,11 @@ from ..errors import DomainError
 from ..result import FloatArray
 from .backend import Backend
 from .checks import check_integer, check_sigmas, check_widths
+from .gradient_chain import Way, log_gradients, normalised
 from .gram import weight_sigma
 from .gram_chain import GramLayer, gram_layers, pre_activations
 from .orthonormal import coordinates
-from .wiring import Wiring, layer_wirings
+from .wiring import Kind, Weights, Wiring, is_plain, layer_wirings
 
 _NUMBERS = 4_000_000  # of a block of networks
 STATISTICS = ("log_sin2", "variance", "sparsity", "log_grad_norm2")
@@ -39,11 +43,11 @@ class LayerStatistics:
     Attributes
     ----------
     log_sin2 : array (N, L)
-        Mean over pairs of ln sin² of the angle between the φ(h^l) of a pair; -inf or NaN once one collapsed or died.
+        Mean over pairs of ln sin² of the angle between the φ of a pair; -inf or NaN once one collapsed or died.
     variance : array (N, L)
-        Mean over inputs of |h^l|²/n_l.
+        Mean over inputs of |h^l|²/n_l: of what normalisation is given, where there is one.
     sparsity : array (N, L)
-        Share of exact zeros of φ(h^l), over inputs.
+        Share of exact zeros after φ, over inputs.
     log_grad_norm2 : array (N, L)
         ln |∂(v·y)/∂h^l|² at the first input, y the outputs and v standard normal.
     """
@@ -59,9 +63,10 @@ def layer_statistics(
     widths: Any,
     outputs: int,
     *,
-    phi: str | Activation = "relu",
+    phi: str | Activation | Sequence[str | Activation] = "relu",
     sigma_w: Any = None,
     sigma_b: Any = 0.0,
+    wiring: Wiring | Sequence[Wiring] | None = None,
     n_samples: int = 1000,
     rng: Any = 0,
 ) -> LayerStatistics:
@@ -75,9 +80,13 @@ def layer_statistics(
         Hidden widths.
     outputs : int
         Number of outputs.
-    phi : str or Activation
+    phi : str, Activation, or sequence of L of them
+        Layers whose channels differ have a `Mixture`.
     sigma_w, sigma_b : float or sequence of float, shape (L,)
-        As in `sample_gram`; the output layer has those of the last hidden layer.
+        As in `sample_gram`; the output layer has those of the last hidden layer. With an activation for each layer
+        σ_w has no default.
+    wiring : Wiring or sequence of Wiring, shape (L,), optional
+        As in `sample_gram`, with Gaussian weights.
     n_samples : int
         N.
     rng : int, SeedSequence or Generator
@@ -89,11 +98,11 @@ def layer_statistics(
     Raises
     ------
     DomainError
-        The number of inputs is odd, or another argument is out of range.
+        The number of inputs is odd, weights are orthogonal, or another argument is out of range.
 
     Notes
     -----
-    Cost: 2P n_l normal numbers a network and layer, and as many again for the gradient of one input.
+    Cost: 2P n_l normal numbers a network and layer, and n_l for the gradient of one input.
 
     Examples
     --------
@@ -105,6 +114,12 @@ def layer_statistics(
     ([2.0, 2.0, 2.0, 2.0], [0.5, 0.5, 0.5, 0.5])
     >>> bool(np.ptp(found.log_grad_norm2.mean(axis=0)) < 0.1)
     True
+
+    A residual layer adds β² σ_w²/2 of the variance before it to that:
+
+    >>> found = layer_statistics(np.eye(2), [500] * 3, 10, wiring=Wiring("res", beta=0.5), n_samples=500)
+    >>> found.variance.mean(axis=0).round(1).tolist()
+    [1.0, 1.2, 1.6]
     """
     x = np.asarray(inputs, dtype=float)
     if x.ndim != 2 or not x.size or len(x) % 2 or not np.isfinite(x).all():
@@ -114,40 +129,81 @@ def layer_statistics(
             "Give an even number of rows.",
         )
     hidden = check_widths(widths)
-    function = activation(phi)
+    phis = _activations(phi, len(hidden))
     samples = check_integer("n_samples", n_samples, 1, 10**9)
     outgoing = check_integer("outputs", outputs, 1, 10**6)
-    weights = check_sigmas("sigma_w", weight_sigma(function, sigma_w), len(hidden), positive=True)
+    weights = check_sigmas("sigma_w", _weights(phis, sigma_w), len(hidden), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(hidden))
-    layers = gram_layers(x.shape[1], hidden, weights, biases, layer_wirings(Wiring(), hidden), len(x))
-    last = GramLayer(int(hidden[-1]), outgoing, float(weights[-1]), float(biases[-1]), layers[-1].wiring)
-    at_once = max(1, int(_NUMBERS // (len(x) * hidden.max() + 2 * hidden.sum())))
+    wirings = layer_wirings(wiring, hidden)
+    if any(wired.weights is not Weights.GAUSSIAN for wired in wirings):
+        raise DomainError(
+            "A layer has orthogonal weights.",
+            "The step of the gradient backward is that of Gaussian weights, whose directions are independent.",
+            "Use Gaussian weights, or gpdeep.finite.sample_gram, which has no gradients.",
+        )
+    layers = gram_layers(x.shape[1], hidden, weights, biases, wirings, len(x))
+    last = GramLayer(int(hidden[-1]), outgoing, float(weights[-1]), float(biases[-1]), Wiring())
+    kept = 2 if is_plain(wirings) else 4
+    at_once = max(1, int(_NUMBERS // (len(x) * hidden.max() + kept * hidden.sum())))
     parts = -(-samples // at_once)
     streams = Backend.of().streams(rng, parts, "statistics")
     found = []
     for k, normal in enumerate(streams):
         count = min(at_once, samples - k * at_once)
-        found.append(_block(x, layers, last, function, count, normal))
+        found.append(_block(x, layers, last, phis, count, normal))
     return LayerStatistics(*(np.concatenate([part[i] for part in found]) for i in range(len(STATISTICS))))
 
 
+def _activations(phi: Any, depth: int) -> list[Activation]:
+    """The activation of each layer."""
+    found = [activation(phi)] * depth if isinstance(phi, (str, Activation)) else [activation(one) for one in phi]
+    if len(found) != depth:
+        raise DomainError(
+            f"There are {len(found)} activations for {depth} hidden layers.",
+            "A list of activations has one for each hidden layer.",
+            f"Give one activation, or {depth}.",
+        )
+    return found
+
+
+def _weights(phis: list[Activation], sigma_w: Any) -> Any:
+    """`sigma_w`, or the value that keeps the variance with the one activation of all layers."""
+    if sigma_w is None and any(phi != phis[0] for phi in phis):
+        raise DomainError(
+            "sigma_w is missing.",
+            "Layers have different activations: no one value keeps the variance in all of them.",
+            "Give sigma_w, the standard deviation of the weights times the square root of the fan-in; He's is √2.",
+        )
+    return weight_sigma(phis[0], sigma_w)
+
+
 def _block(
-    x: FloatArray, layers: list[GramLayer], last: GramLayer, phi: Activation, count: int, normal: Any
+    x: FloatArray, layers: list[GramLayer], last: GramLayer, phis: list[Activation], count: int, normal: Any
 ) -> tuple[FloatArray, ...]:
     """The four statistics of `count` networks."""
     c = np.broadcast_to(coordinates(np, x[None]) / np.sqrt(x.shape[1]), (count, len(x), len(x)))
     log_sin2, variance, sparsity = (np.empty((count, len(layers))) for _ in range(3))
-    ways: list[tuple[FloatArray, FloatArray]] = []
+    ways: list[Way] = []
+    h = np.empty(0)
     with np.errstate(all="ignore"):  # dead and collapsed pairs are infinite or NaN
-        for k, layer in enumerate(layers):
-            h = pre_activations(np, normal, c, layer)
-            a = np.asarray(phi(h))
+        for k, (layer, phi) in enumerate(zip(layers, phis, strict=True)):
+            wiring = layer.wiring
+            f = pre_activations(np, normal, c, layer)
+            h = wiring.alpha * h + wiring.beta * f if wiring.kind is Kind.RESIDUAL else f
+            u, std = normalised(h) if wiring.kind is Kind.LAYER_NORM else (h, None)
+            a = np.asarray(phi(u))
             variance[:, k] = (h**2).mean(axis=(1, 2))
             sparsity[:, k] = (a == 0).mean(axis=(1, 2))
             log_sin2[:, k] = _log_sin2(a[:, ::2], a[:, 1::2]).mean(axis=1)
-            ways.append((h[:, 0].copy(), a[:, 0].copy()))
+            ways.append(_first(f, u, a, std))
             c = coordinates(np, a / np.sqrt(layer.width))
-        return log_sin2, variance, sparsity, _gradients(ways, layers, last, phi, normal)
+        return log_sin2, variance, sparsity, log_gradients(ways, layers, last, phis, normal)
+
+
+def _first(f: FloatArray, u: FloatArray, a: FloatArray, std: FloatArray | None) -> Way:
+    """The way of the first input, apart from the others'."""
+    own = f[:, 0].copy()
+    return Way(own, own if u is f else u[:, 0].copy(), a[:, 0].copy(), None if std is None else std[:, 0].copy())
 
 
 def _log_sin2(u: FloatArray, v: FloatArray) -> FloatArray:
@@ -155,34 +211,3 @@ def _log_sin2(u: FloatArray, v: FloatArray) -> FloatArray:
     u, v = (w / np.linalg.norm(w, axis=-1, keepdims=True) for w in (u, v))
     product = np.linalg.norm(u - v, axis=-1) * np.linalg.norm(u + v, axis=-1) / 2
     return np.asarray(2 * np.log(product))
-
-
-def _gradients(
-    ways: list[tuple[FloatArray, FloatArray]], layers: list[GramLayer], last: GramLayer, phi: Activation, normal: Any
-) -> FloatArray:
-    """ln |∂(v·y)/∂h^l|² from the pre- and post-activations of one input."""
-    count = len(ways[0][0])
-    found = np.empty((count, len(layers)))
-    v = normal((count, last.width))
-    scale = last.sigma_w / np.sqrt(last.fan_in) * np.linalg.norm(v, axis=1, keepdims=True)
-    back = scale * normal((count, last.fan_in))  # outputs are not looked at: W is fresh in every direction
-    for k in range(len(layers) - 1, -1, -1):
-        h, _ = ways[k]
-        delta = back * np.asarray(phi.derivative(h))
-        found[:, k] = np.log((delta**2).sum(axis=1))
-        if k:
-            back = _through(ways[k - 1][1], h, delta, layers[k], normal)
-    return found
-
-
-def _through(a: FloatArray, h: FloatArray, delta: FloatArray, layer: GramLayer, normal: Any) -> FloatArray:
-    """Wᵀδ given that W and b made h of a."""
-    root = layer.sigma_w / np.sqrt(layer.fan_in)
-    known = np.concatenate([root * a, np.full((len(a), 1), layer.sigma_b)], axis=1)
-    square = (known**2).sum(axis=1, keepdims=True)
-    square = np.where(square > 0, square, 1.0)  # a dead input: nothing is known
-    fresh = normal(known.shape)
-    fresh = fresh - known * ((known * fresh).sum(axis=1, keepdims=True) / square)
-    length = np.linalg.norm(delta, axis=1, keepdims=True)
-    along = (h * delta).sum(axis=1, keepdims=True) / square
-    return np.asarray(root * (known * along + length * fresh)[:, :-1])

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch", reason="gpdeep.nn is the part that needs torch")
 
 from gpdeep.cli import run
+from gpdeep.cli.schemas import SCHEMAS
 
 NETWORKS = """
 import torch
@@ -44,6 +45,21 @@ def one_layer():  # the twelfth layer alone is 2.5 times too large
 
 def normalised():
     return nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def convolutional():
+    return nn.Sequential(nn.Unflatten(1, (1, 64)), nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(248, 10))
+
+
+def partly():
+    layers = [nn.Linear(16, 16) for _ in range(3)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
+    slopes = [nn.PReLU(16), nn.PReLU(16)]
+    for phi in slopes:
+        phi.weight.data = torch.arange(16) % 2 * 1.0
+    return nn.Sequential(layers[0], slopes[0], layers[1], slopes[1], layers[2])
 """
 
 
@@ -102,12 +118,37 @@ def test_what_cannot_be_predicted_is_named(capsys):
     code, out, err = call(capsys, "net.py:normalised")
     assert (code, out) == (2, "")
     assert "BatchNorm1d" in err
+    code, out, err = call(capsys, "net.py:convolutional")
+    assert (code, out) == (2, "")
+    assert "(Conv1d) is not predicted" in err
+    assert "gpdeep.nn.probe" in err
+
+
+def test_residual_and_normalised_networks_in_text(capsys):
+    code, out, _ = call(capsys, "16,16,res(16x2,alpha=1,beta=0.5),ln(8x2),4", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["path_length"] is None
+    assert None not in found["predicted"]["log_grad_norm2"]
+
+
+def test_path_lengths_where_channels_are_linear(capsys):
+    """Half of two layers: a path has one active unit on average."""
+    code, out, _ = call(capsys, "net.py:partly", "--json")
+    found = json.loads(out)
+    assert code == 0
+    pytest.importorskip("jsonschema").validate(found, SCHEMAS["check"])
+    assert found["path_length"] == {
+        "average_path_length": 1.0,
+        "normalised_average_path_length": 1.0,
+        "reason": "",
+    }
 
 
 def test_usage(capsys):
     for arguments, word in (
         (["net.py:he", "--activation", "tanh"], "--activation"),
-        (["64,res(64x2),10"], "res"),
+        (["64,?x2,10"], "unknown"),
         (["64,64x2,10", "--seeds", "1"], "seeds"),
         (["64,64x2,10", "--activation", "tanh"], "sigma"),
         (["32,64x2,10", "--data", "digits"], "features"),

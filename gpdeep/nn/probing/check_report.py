@@ -27,7 +27,7 @@ class LayerNumbers:
         Mean over pairs of inputs of ln sin² of the angle between post-activations, of networks in which no pair has
         died or collapsed.
     variance : array (L,)
-        Mean over inputs of |h^l|²/n_l.
+        Mean over inputs of |h^l|²/n_l; of what normalisation is given, where there is one.
     sparsity : array (L,)
         Share of post-activations that are exactly 0.
     log_grad_norm2 : array (L,)
@@ -38,6 +38,32 @@ class LayerNumbers:
     variance: FloatArray
     sparsity: FloatArray
     log_grad_norm2: FloatArray
+
+
+@dataclass(frozen=True)
+class PathLengths:
+    """How nonlinear a network is along its paths, of which channels have become linear.
+
+    Attributes
+    ----------
+    average_path_length, normalised_average_path_length : float or None
+        Over all paths alike, and with every branch the same weight (`gpdeep.linearize.path_length`); None where the
+        graph cannot be read.
+    reason : str
+        Why they are None; else empty.
+    """
+
+    average_path_length: float | None
+    normalised_average_path_length: float | None
+    reason: str
+
+    def __str__(self) -> str:
+        if self.average_path_length is None:
+            return f"path length not known: {self.reason}"
+        return (
+            f"path length {self.average_path_length:.4g} over all paths, "
+            f"{self.normalised_average_path_length:.4g} with every branch the same weight"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +88,8 @@ class CheckReport(Result):
         Statistics that depart there.
     alpha : float
     seeds : int
+    path_length : PathLengths or None
+        Of the first network; None where no channel of a `PartialReLU` or `torch.nn.PReLU` has the slope 1.
     options : mapping
         What was asked for.
     """
@@ -76,6 +104,7 @@ class CheckReport(Result):
     departing: tuple[str, ...]
     alpha: float
     seeds: int
+    path_length: PathLengths | None
     options: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,4 +131,5 @@ class CheckReport(Result):
             what = ", ".join(TITLES[name] for name in self.departing)
             verdict = f"departs from theory at layer {self.first_departure}: {what}"
         title = f"{self.options.get('network', 'network')}: {self.seeds} seeds beside theory"
-        return render_table(title, columns, rows, [verdict, *self.status.messages])
+        lengths = [] if self.path_length is None else [str(self.path_length)]
+        return render_table(title, columns, rows, [verdict, *lengths, *self.status.messages])

@@ -1,0 +1,75 @@
+"""z-scores of all statistics of all layers, judged together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...agreement import holm, seed_scores
+from ...finite.layer_statistics import STATISTICS, LayerStatistics
+from ...result import FloatArray, Status, StatusCode
+from .check_report import CheckReport, LayerNumbers, PathLengths
+
+
+def report_of(
+    theory: LayerStatistics,
+    measured: Mapping[str, FloatArray],
+    alpha: float,
+    doubts: list[str],
+    path_length: PathLengths | None,
+    options: Mapping[str, Any],
+) -> CheckReport:
+    """z-scores of all four statistics, judged together."""
+    tables: dict[str, dict[str, FloatArray]] = {key: {} for key in ("predicted", "std", "measured", "z", "p")}
+    seeds = len(measured["variance"])
+    for name in STATISTICS:
+        drawn = np.where(np.isfinite(getattr(theory, name)), getattr(theory, name), np.nan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of layers in which no network is alive
+            mean, std = np.nanmean(drawn, axis=0), np.nanstd(drawn, axis=0, ddof=1)
+            skewness = np.nanmean(((drawn - mean) / np.where(std > 0, std, 1.0)) ** 3, axis=0)
+        known = np.isfinite(mean)
+        constant = known & ~(std > 1e-12 * np.maximum(np.abs(mean), 1e-300))
+        spread = np.where(known & ~constant, std, 1.0) * np.sqrt(1 + seeds / len(drawn))
+        found = seed_scores(
+            np.where(known, measured[name], np.nan),
+            np.where(known, mean, 0.0),
+            std=spread,
+            skewness=np.nan_to_num(skewness),
+        )
+        z, p = np.array(found.z), np.array(found.p_value)
+        exact = np.nanmax(np.abs(measured[name] - mean), axis=0, initial=0.0) <= 1e-9 * np.maximum(np.abs(mean), 1.0)
+        z[constant], p[constant] = np.where(exact, 0.0, np.inf)[constant], np.where(exact, 1.0, 0.0)[constant]
+        tables["predicted"][name], tables["std"][name] = mean, std
+        tables["measured"][name], tables["z"][name], tables["p"][name] = np.array(found.estimate), z, p
+    flat = np.concatenate([np.where(np.isnan(tables["p"][name]), 1.0, tables["p"][name]) for name in STATISTICS])
+    adjusted = np.asarray(holm(flat)).reshape(len(STATISTICS), -1)
+    departs = adjusted < alpha
+    first = int(np.argmax(departs.any(axis=0))) if departs.any() else None
+    departing = () if first is None else tuple(n for n, d in zip(STATISTICS, departs[:, first], strict=True) if d)
+    agrees = first is None
+    messages = [*doubts]
+    if first is not None:
+        parts = [
+            f"{name} {tables['measured'][name][first]:.4g}, predicted {tables['predicted'][name][first]:.4g}"
+            for name in departing
+        ]
+        messages.insert(0, f"Layer {first + 1} departs from the prediction: {'; '.join(parts)}.")
+    return CheckReport(
+        status=Status(StatusCode.OK if agrees else StatusCode.OUTSIDE_VALIDITY, tuple(messages)),
+        predicted=LayerNumbers(**tables["predicted"]),
+        predicted_std=LayerNumbers(**tables["std"]),
+        measured=LayerNumbers(**tables["measured"]),
+        z_scores=LayerNumbers(**tables["z"]),
+        p_adjusted=LayerNumbers(**dict(zip(STATISTICS, adjusted, strict=True))),
+        agrees=agrees,
+        first_departure=None if first is None else first + 1,
+        departing=departing,
+        alpha=alpha,
+        seeds=seeds,
+        path_length=path_length,
+        options=options,
+    )
