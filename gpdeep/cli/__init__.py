@@ -24,6 +24,7 @@ from .check import check
 from .clip import clip
 from .depth import depth
 from .eoc import eoc
+from .explore import explore
 from .geodesic import geodesic
 from .maps import maps
 from .path_length import path_length
@@ -45,6 +46,7 @@ app.command("geodesic")(geodesic)
 app.command("path-length")(path_length)
 app.command("check")(check)
 app.command("calibrate")(calibrate)
+app.command("explore")(explore)
 app.command("cite")(cite)
 app.command("schema")(schema)
 
