@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpdeep.result import SCHEMA_VERSION, Result, provenance, render_table, write_atomically
+from gpdeep.result import SCHEMA_VERSION, Result, provenance, write_atomically
 
+from ..evidence import laid_out, machine
 from .comparison import Gap, Level
 from .design import Design
 from .outcome import Outcome
@@ -23,7 +20,7 @@ CLAIM = (
     "On a task that a linear network solves there is no such difference."
 )
 SOURCE = "The observation is published in arXiv:2211.17180 (abstract); task, network and design are gpdeep's own."
-_LINE, _DECIMALS = 170, 6
+_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class Evidence(Result):
         """Write JSON that git can diff, a network a line; the file appears complete or not at all."""
         record = {"schema_version": SCHEMA_VERSION, "experiment": "nonlinear_advantage", **self.to_dict()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        return write_atomically(path, (_laid_out(_rounded(record), "") + "\n").encode())
+        return write_atomically(path, (laid_out(_rounded(record), "") + "\n").encode())
 
     def __str__(self) -> str:
         """A table a task."""
@@ -102,27 +99,7 @@ def versions() -> dict[str, str]:
 
 def device(threads: int) -> str:
     """Processor and number of threads."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.partition(":")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].strip() if models else name
-    return f"cpu ({name}), {threads} thread{'s' if threads > 1 else ''}"
-
-
-def commit() -> str | None:
-    """Of the checkout that this file belongs to; None outside of one."""
-    try:
-        return _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(*arguments: str) -> str:
-    """What git answers, without a lock on anything."""
-    command = ["git", "--no-optional-locks", *arguments]
-    here = Path(__file__).parent
-    return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+    return f"cpu ({machine('cpu')}), {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _rounded(value: Any) -> Any:
@@ -132,37 +109,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return round(value, _DECIMALS) if isinstance(value, float) else value
-
-
-def _laid_out(value: Any, margin: str) -> str:
-    """JSON with one line for what fits on a line."""
-    short = json.dumps(value, allow_nan=False)
-    if len(margin) + len(short) <= _LINE or not isinstance(value, (dict, list)):
-        return short
-    inner = margin + " "
-    if isinstance(value, dict):
-        items = [f"{inner}{json.dumps(key)}: {_laid_out(item, inner)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(items) + f"\n{margin}}}"
-    return "[\n" + ",\n".join(inner + _laid_out(item, inner) for item in value) + f"\n{margin}]"
-
-
-def _table(name: str, task: TaskEvidence) -> str:
-    families = (("NAPL", task.at_equal_napl), ("G", task.at_equal_g), ("omega", task.at_equal_omega))
-    rows = [_row(family, gap) for family, found in families for gap in found]
-    diverged = sum(member.diverged_at is not None for member in task.members)
-    notes = [
-        f"ReLU throughout {task.active.accuracy:.4f} ± {task.active.error:.4f}, "
-        f"linear throughout {task.linear.accuracy:.4f} ± {task.linear.error:.4f} (standard errors)",
-        f"{len(task.members)} networks, {diverged} diverged; {task.cpu_seconds:.0f} s on the processor",
-    ]
-    columns = ["at equal", "early", "late", "late - early", "from", "to (95 %)", "seeds", "for"]
-    return render_table(f"{name}: test accuracy", columns, rows, notes)
-
-
-def _row(family: str, gap: Gap) -> list[str]:
-    numbers = [_shown(gap.early), _shown(gap.late), _shown(gap.gap, "+"), _shown(gap.low, "+"), _shown(gap.high, "+")]
-    return [f"{family} {gap.at:g}", *numbers, str(len(gap.seeds)), "" if family == "omega" else gap.verdict]
-
-
-def _shown(value: float, sign: str = "") -> str:
-    return "-" if math.isnan(value) else f"{value:{sign}.4f}"

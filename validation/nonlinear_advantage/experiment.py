@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from gpdeep.errors import DomainError
 from gpdeep.result import Status, StatusCode
 
+from ..sweep.revision import commit
 from .comparison import gaps, gaps_at_equal_omega, level
 from .design import Design, Member
-from .evidence import Evidence, TaskEvidence, commit, device, versions
+from .evidence import Evidence, TaskEvidence, device, versions
 from .outcome import Outcome
 from .tasks import TASKS, Task
 from .training import threads as torch_threads

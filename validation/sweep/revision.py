@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from pathlib import Path
 
 
+@functools.cache
 def commit() -> str | None:
-    """The commit of the checkout that this file is in, with ``-dirty`` where files differ from it; None without git."""
+    """The commit of the checkout that this file is in, with ``-dirty`` where files differ from it; None without git.
+
+    Asked once a process: what a run writes does not make the code that computed it another one.
+    """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         found = subprocess.run(

@@ -77,7 +77,8 @@ class CheckReport(Result):
     measured : LayerNumbers
         Means over seeds.
     z_scores : LayerNumbers
-        (measured - predicted) in standard errors over seeds, as normal deviates; NaN where no seed has a value.
+        Where the seeds stand among drawn networks, as normal deviates (`gpdeep.agreement.van_der_waerden`): what
+        (measured - predicted) in standard errors would be if the law were normal; NaN where no seed has a value.
     p_adjusted : LayerNumbers
         Two-sided p-values, Holm's for all layers and statistics together.
     agrees : bool

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
-from ...agreement import holm, seed_scores
+from ...agreement import holm, van_der_waerden
 from ...finite.layer_statistics import STATISTICS, LayerStatistics
 from ...result import FloatArray, Status, StatusCode
 from .check_report import CheckReport, LayerNumbers, PathLengths
@@ -27,24 +28,17 @@ def report_of(
     seeds = len(measured["variance"])
     for name in STATISTICS:
         drawn = np.where(np.isfinite(getattr(theory, name)), getattr(theory, name), np.nan)
+        seen = np.where(np.isfinite(measured[name]), measured[name], np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of layers in which no network is alive
-            mean, std = np.nanmean(drawn, axis=0), np.nanstd(drawn, axis=0, ddof=1)
-            skewness = np.nanmean(((drawn - mean) / np.where(std > 0, std, 1.0)) ** 3, axis=0)
-        known = np.isfinite(mean)
-        constant = known & ~(std > 1e-12 * np.maximum(np.abs(mean), 1e-300))
-        spread = np.where(known & ~constant, std, 1.0) * np.sqrt(1 + seeds / len(drawn))
-        found = seed_scores(
-            np.where(known, measured[name], np.nan),
-            np.where(known, mean, 0.0),
-            std=spread,
-            skewness=np.nan_to_num(skewness),
-        )
-        z, p = np.array(found.z), np.array(found.p_value)
+            mean, std, found = np.nanmean(drawn, axis=0), np.nanstd(drawn, axis=0, ddof=1), np.nanmean(seen, axis=0)
+        constant = np.isfinite(mean) & ~(std > 1e-12 * np.maximum(np.abs(mean), 1e-300))
+        z = van_der_waerden(seen, drawn)
+        p = 2 * ndtr(-np.abs(z))
         exact = np.nanmax(np.abs(measured[name] - mean), axis=0, initial=0.0) <= 1e-9 * np.maximum(np.abs(mean), 1.0)
         z[constant], p[constant] = np.where(exact, 0.0, np.inf)[constant], np.where(exact, 1.0, 0.0)[constant]
         tables["predicted"][name], tables["std"][name] = mean, std
-        tables["measured"][name], tables["z"][name], tables["p"][name] = np.array(found.estimate), z, p
+        tables["measured"][name], tables["z"][name], tables["p"][name] = found, z, p
     flat = np.concatenate([np.where(np.isnan(tables["p"][name]), 1.0, tables["p"][name]) for name in STATISTICS])
     adjusted = np.asarray(holm(flat)).reshape(len(STATISTICS), -1)
     departs = adjusted < alpha

@@ -1,10 +1,11 @@
 r"""Predicted beside measured: does a network's initialisation do what theory says?
 
-    z_l = (mean over seeds of s_l - E s_l)/(σ(s_l)/√seeds),      s_l a statistic of one network at hidden layer l
+    z_l = Σ_seeds Φ⁻¹(rank of s_l among networks drawn) / √seeds,      s_l a statistic of one network at hidden layer l
 
-E and σ are those of the exact law at finite width (`gpdeep.finite.layer_statistics`), sampled for the very inputs that
-the network is given. So there is no truncation to allow for: whatever departs is the network, its initialisation, or
-the options that say what the initialisation is meant to be.
+Networks are drawn from the exact law at finite width (`gpdeep.finite.layer_statistics`), for the very inputs that the
+network is given, and ranks hold for every law, however heavy its tails (`gpdeep.agreement.van_der_waerden`). So there
+is no truncation to allow for: whatever departs is the network, its initialisation, or the options that say what the
+initialisation is meant to be.
 """
 
 from __future__ import annotations
@@ -107,9 +108,9 @@ def check(
 
     Notes
     -----
-    z-scores are over seeds, never over pairs or layers: those of one network depend on each other. Variances are
-    theory's own, so that eight seeds are enough to see a σ_w that is 5 % off in some twenty layers. At a level of 1e-3
-    and eight seeds the skewness of the statistics raises false alarms up to twofold.
+    z-scores are over seeds, never over pairs or layers: those of one network depend on each other. The scatter is
+    theory's own, so that eight seeds are enough to see a σ_w that is 5 % off in some twenty layers. The gradient starts
+    at the outputs, so that an output layer with other weights than W ~ N(0, σ_w²/fan-in) shows as ln|grad|² in layer 1.
 
     Examples
     --------
