@@ -109,3 +109,25 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return round(value, _DECIMALS) if isinstance(value, float) else value
+
+
+def _table(name: str, task: TaskEvidence) -> str:
+    families = (("NAPL", task.at_equal_napl), ("G", task.at_equal_g), ("omega", task.at_equal_omega))
+    rows = [_row(family, gap) for family, found in families for gap in found]
+    diverged = sum(member.diverged_at is not None for member in task.members)
+    notes = [
+        f"ReLU throughout {task.active.accuracy:.4f} ± {task.active.error:.4f}, "
+        f"linear throughout {task.linear.accuracy:.4f} ± {task.linear.error:.4f} (standard errors)",
+        f"{len(task.members)} networks, {diverged} diverged; {task.cpu_seconds:.0f} s on the processor",
+    ]
+    columns = ["at equal", "early", "late", "late - early", "from", "to (95 %)", "seeds", "for"]
+    return render_table(f"{name}: test accuracy", columns, rows, notes)
+
+
+def _row(family: str, gap: Gap) -> list[str]:
+    numbers = [_shown(gap.early), _shown(gap.late), _shown(gap.gap, "+"), _shown(gap.low, "+"), _shown(gap.high, "+")]
+    return [f"{family} {gap.at:g}", *numbers, str(len(gap.seeds)), "" if family == "omega" else gap.verdict]
+
+
+def _shown(value: float, sign: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{sign}.4f}"
