@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpdeep.result import SCHEMA_VERSION, Result, provenance, write_atomically
+from gpdeep.result import SCHEMA_VERSION, Result, provenance, render_table, write_atomically
 
 from ..evidence import laid_out, machine
 from .comparison import Gap, Level
