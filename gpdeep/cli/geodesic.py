@@ -23,8 +23,8 @@ _LONGEST = 0.95  # of a layer in natural time, ρL̃: what `GeodesicResult.netwo
 
 
 def geodesic(
-    X: Annotated[Path, typer.Argument(metavar="X.npy", help="Start: rows are neurons, columns samples.")],
-    Y: Annotated[Path, typer.Argument(metavar="Y.npy", help="End, in the same shape; with --terminal-weight targets.")],
+    x: Annotated[Path, typer.Argument(metavar="X.npy", help="Start: rows are neurons, columns samples.")],
+    y: Annotated[Path, typer.Argument(metavar="Y.npy", help="End, in the same shape; with --terminal-weight targets.")],
     effective_depth: Annotated[float, typer.Option(metavar="LT", help="Effective depth L̃ > 0.")],
     activation_name: Annotated[
         str, typer.Option("--activation", help="Activation: relu, softplus:5, tanh, leaky_relu:0.1, ...")
@@ -66,7 +66,7 @@ def geodesic(
         axes = side_by_side(4, rows=2)  # before the work is done, also to see whether there is matplotlib
     from ..leaky import geodesic as search
 
-    ends = _matrix("X", X), _matrix("Y", Y)
+    ends = _matrix("X", x), _matrix("Y", y)
     with progress("paths searched") as report:
         found = search(
             *ends,
@@ -81,7 +81,7 @@ def geodesic(
             progress=report,
         )
     layers = layers or max(len(found.p) - 1, _least_layers(found.effective_depth))
-    files = {"X": str(X), "Y": str(Y), "layers": layers, "out": None if out is None else str(out)}
+    files = {"X": str(x), "Y": str(y), "layers": layers, "out": None if out is None else str(out)}
     found = replace(found, options=files | found.options)
     if out is not None:
         _write_network(found, layers, out)
