@@ -1,4 +1,4 @@
-"""``python -m validation``: list, run, report, compare.
+"""``python -m validation``: list, run, benchmark, report, compare.
 
 Exit codes: 0 done and nothing speaks against theory, 1 failed or interrupted, 2 usage, 3 a claim is refuted, a bar is
 missed, or units are lacking.
@@ -67,7 +67,7 @@ def run(
     from .running import run_experiment
 
     settings = Settings(size=size, device=device, data=data, seed=seed)
-    _require(settings)
+    _require(device)
     doubts = 0
     for each in chosen(experiments):
         found = run_experiment(
@@ -80,11 +80,34 @@ def run(
 
 
 @app.command()
+def benchmark(
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    size: Annotated[Size, typer.Option(help="How much is timed; full is for a GPU.")] = Size.QUICK,
+    seed: Annotated[int, typer.Option(help="Of weights and samples.")] = 0,
+    results: Results = None,
+) -> None:
+    """Time ensembles beside networks one by one, and on a GPU beside replayed ones, against the machine's limits."""
+    from .benchmark import measure
+    from .evidence import RESULTS
+
+    _require(device)
+    found = measure(
+        device,
+        size,
+        seed,
+        tell=lambda t: print(f"{t.width} x {t.depth}, {t.members} members: ratio {t.ratio:.2f}", file=sys.stderr),
+    )
+    print(found, flush=True)
+    print(found.write(results or RESULTS), file=sys.stderr)
+
+
+@app.command()
 def report(
     results: Results = None,
     out: Annotated[Path | None, typer.Option(help="Where index.html and report.md go; default: the results.")] = None,
 ) -> None:
     """Write one HTML page and one Markdown file of all evidence: claims, verdicts, what was run, what failed."""
+    from .benchmark import all_throughputs
     from .evidence import RESULTS, all_evidence
     from .report import write_report
 
@@ -94,7 +117,7 @@ def report(
         raise DomainError(
             f"'{folder}' holds no evidence.", "Nothing has been run yet.", "Run python -m validation run all first."
         )
-    for path in write_report(found, out or folder):
+    for path in write_report(found, out or folder, all_throughputs(folder)):
         print(path)
 
 
@@ -111,11 +134,11 @@ def compare(
     raise typer.Exit(3 if changed else 0)
 
 
-def _require(settings: Settings) -> None:
+def _require(device: str) -> None:
     """Refuse a device that is not there."""
-    if settings.device not in ("cpu", "cuda"):
-        raise DomainError(f"--device {settings.device}.", "The name is misspelt.", "Use cpu or cuda.")
-    if settings.device == "cuda":
+    if device not in ("cpu", "cuda"):
+        raise DomainError(f"--device {device}.", "The name is misspelt.", "Use cpu or cuda.")
+    if device == "cuda":
         import torch
 
         if not torch.cuda.is_available():

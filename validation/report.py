@@ -9,6 +9,8 @@ from pathlib import Path
 
 from gpdeep.result import render_table, write_atomically
 
+from .benchmark.throughput import COLUMNS as TIMES
+from .benchmark.throughput import Throughput
 from .claim import Claim, Kind
 from .evidence import Evidence, all_evidence, load_evidence, shown
 from .pictures import picture
@@ -31,17 +33,17 @@ svg { max-width: 100%; height: auto; display: block; margin: .5rem 0; }
 """
 
 
-def write_report(found: Sequence[Evidence], folder: Path) -> tuple[Path, Path]:
+def write_report(found: Sequence[Evidence], folder: Path, times: Sequence[Throughput] = ()) -> tuple[Path, Path]:
     """Write ``index.html`` and ``report.md`` into a folder, each complete or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     return (
-        write_atomically(folder / "index.html", page(found).encode()),
-        write_atomically(folder / "report.md", markdown(found).encode()),
+        write_atomically(folder / "index.html", page(found, times).encode()),
+        write_atomically(folder / "report.md", markdown(found, times).encode()),
     )
 
 
-def page(found: Sequence[Evidence]) -> str:
-    """The HTML page."""
+def page(found: Sequence[Evidence], times: Sequence[Throughput] = ()) -> str:
+    """The HTML page; `times` of benchmarks stand at its end."""
     parts = [
         "<!doctype html><html lang=en><head><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width, initial-scale=1'>",
@@ -58,10 +60,16 @@ def page(found: Sequence[Evidence]) -> str:
         parts += [f"<p class=small>Limits: {html.escape(evidence.limits)}</p>"] if evidence.limits else []
         parts.append(f"<p class=small>{html.escape(_run(evidence))}</p>")
         parts += [f"<p class='small bad'>Without a result: {html.escape(text)}</p>" for text in evidence.failures]
+    for throughput in times:
+        parts.append(f"<h2>Benchmark: {html.escape(throughput.title)}</h2>")
+        head = "".join(f"<th>{name}</th>" for name in TIMES)
+        rows = "".join(_cells_row(TIMES, timing.cells()) for timing in throughput.timings)
+        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+        parts += [f"<p class=small>{html.escape(note)}</p>" for note in (*throughput.notes, _origin(throughput))]
     return "\n".join([*parts, "</body></html>\n"])
 
 
-def markdown(found: Sequence[Evidence]) -> str:
+def markdown(found: Sequence[Evidence], times: Sequence[Throughput] = ()) -> str:
     """The Markdown file."""
     lines = ["# Theory beside trained networks", "", _totals(found), ""]
     for evidence in found:
@@ -73,6 +81,11 @@ def markdown(found: Sequence[Evidence]) -> str:
         lines += ["", f"Limits: {evidence.limits}", ""] if evidence.limits else [""]
         lines += [_run(evidence), ""]
         lines += [f"Without a result: {text}" for text in evidence.failures]
+    for throughput in times:
+        lines += ["", f"## Benchmark: {throughput.title}", ""]
+        lines += ["| " + " | ".join(TIMES) + " |", "|" + "---|" * len(TIMES)]
+        lines += ["| " + " | ".join(timing.cells()) + " |" for timing in throughput.timings]
+        lines += ["", *(f"{note}\n" for note in (*throughput.notes, _origin(throughput)))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -111,11 +124,14 @@ def _heading(evidence: Evidence) -> str:
 
 
 def _run(evidence: Evidence) -> str:
+    return f"{evidence.done} of {evidence.units} units, {evidence.diverged} diverged; {_origin(evidence)}"
+
+
+def _origin(found: Evidence | Throughput) -> str:
     return (
-        f"{evidence.done} of {evidence.units} units, {evidence.diverged} diverged; {evidence.cpu_seconds:.0f} s of work"
-        f" on {evidence.machine}; seed {evidence.settings['seed']}; "
-        + ", ".join(f"{name} {version}" for name, version in evidence.versions.items())
-        + f"; commit {evidence.commit}."
+        f"{found.cpu_seconds:.0f} s of work on {found.machine}; seed {found.settings['seed']}; "
+        + ", ".join(f"{name} {version}" for name, version in found.versions.items())
+        + f"; commit {found.commit}."
     )
 
 
@@ -138,3 +154,9 @@ def _row(claim: Claim) -> str:
     classes = ["", "", "", "", "", f" class='verdict {_CLASSES[claim.good]}'"]
     marked = zip(_COLUMNS, classes, cells, strict=True)
     return "<tr>" + "".join(f"<td data-name='{name}'{kind}>{cell}</td>" for name, kind, cell in marked) + "</tr>"
+
+
+def _cells_row(names: Sequence[str], cells: Sequence[str]) -> str:
+    """A row without classes."""
+    marked = zip(names, cells, strict=True)
+    return "<tr>" + "".join(f"<td data-name='{name}'>{html.escape(cell)}</td>" for name, cell in marked) + "</tr>"

@@ -22,8 +22,10 @@ except ModuleNotFoundError as _error:
         raise
     raise MissingExtraError.of("torch", "torch", "gpdeep.nn") from _error
 
+from .ensembles.full_precision import LowPrecisionError
 from .ensembles.members import Ensemble
 from .ensembles.outcome import EnsembleTraining
+from .ensembles.recording import EagerTrainingWarning
 from .ensembles.statistics import ensemble_statistics
 from .ensembles.training import train_ensemble
 from .factory import load_factory
@@ -62,6 +64,7 @@ __all__ = [
     "CReLU",
     "CheckReport",
     "CoreModel",
+    "EagerTrainingWarning",
     "Ensemble",
     "EnsembleTraining",
     "FoldReport",
@@ -70,6 +73,7 @@ __all__ = [
     "LeakyTraining",
     "LinearityPenalty",
     "LinearizeSchedule",
+    "LowPrecisionError",
     "PartialReLU",
     "ProbeReport",
     "ReLUTau",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ import torch
 from ..errors import MemoryBudgetError
 
 _SHARE = 0.9  # of what is free
+_MEMORY = Path("/proc/meminfo")
 
 
 def free_bytes(device: Any) -> int:
@@ -17,11 +20,22 @@ def free_bytes(device: Any) -> int:
     device = torch.device(device)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for what comes next
+        return int(free) + int(kept)
+    with contextlib.suppress(
+        OSError, ValueError, IndexError, StopIteration
+    ):  # what the system keeps of files makes room when asked
+        lines = _MEMORY.read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
     try:
         return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_AVPHYS_PAGES"))
     except (AttributeError, OSError, ValueError):
         return 2**63
+
+
+def has_room(wanted: int, device: Any) -> bool:
+    """Whether `wanted` bytes are at most nine tenths of what is free."""
+    return wanted <= _SHARE * free_bytes(device)
 
 
 def require_memory(wanted: int, device: Any, what: str) -> None:

@@ -13,6 +13,7 @@ from torch import nn  # noqa: E402
 from gpdeep import Architecture, DomainError, MemoryBudgetError  # noqa: E402
 from gpdeep.nn import CST, CReLU, Ensemble, module_of, train_ensemble  # noqa: E402
 from gpdeep.nn.ensembles.statistics import angle_floor, ensemble_statistics  # noqa: E402
+from gpdeep.nn.memory_budget import free_bytes, has_room  # noqa: E402
 from gpdeep.nn.modules.masked_ramps import masked  # noqa: E402
 from gpdeep.nn.one_thread import one_thread  # noqa: E402
 
@@ -327,3 +328,36 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
     monkeypatch.setattr("gpdeep.nn.memory_budget.free_bytes", lambda device: 1000)
     with pytest.raises(MemoryBudgetError, match="GiB"):
         trained()
+
+
+def test_what_torch_keeps_of_a_gpu_is_free(monkeypatch):
+    """A cache that the last training left is room for the next one."""
+    for name, found in (("mem_get_info", (100, 1000)), ("memory_reserved", 70), ("memory_allocated", 30)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, found=found: found)
+    assert free_bytes("cuda") == 140
+    assert has_room(126, "cuda")
+    assert not has_room(127, "cuda")
+
+
+def test_memory_that_the_system_keeps_of_files_counts_as_free(monkeypatch, tmp_path):
+    told = tmp_path / "meminfo"
+    monkeypatch.setattr("gpdeep.nn.memory_budget._MEMORY", told)
+    told.write_text("MemTotal: 900 kB\nMemFree: 1 kB\nMemAvailable:     700 kB\n")
+    assert free_bytes("cpu") == 700 * 1024
+    for other in ("MemFree: 1 kB\n", "MemAvailable: much\n", "MemAvailable:\n"):
+        told.write_text(other)
+        assert free_bytes("cpu") > 2**20  # what the system's own count says
+
+
+def test_a_recorded_step_asks_for_more_memory():
+    nets = Ensemble("6,9,2", 2)
+    assert nets.bytes_needed(32) < nets.bytes_needed(32, recorded=True) < 4 * nets.bytes_needed(32)
+
+
+def test_the_table_of_a_training_in_which_all_died_has_gaps():
+    nets = Ensemble("6,9x3,2", 2)
+    with torch.no_grad():
+        nets.weights[0].fill_(math.nan)
+    found = train_ensemble(nets, X, LABELS, steps=3, lr=0.1)
+    assert not found.alive.any()
+    assert "2 networks, 2 diverged" in str(found)

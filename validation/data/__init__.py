@@ -4,7 +4,17 @@
 """
 
 from .number_words import Translation, english, german, number_words
+from .source_names import data_name
 from .sources import PreparedData, prepared
 from .templates import template_split
 
-__all__ = ["PreparedData", "Translation", "english", "german", "number_words", "prepared", "template_split"]
+__all__ = [
+    "PreparedData",
+    "Translation",
+    "data_name",
+    "english",
+    "german",
+    "number_words",
+    "prepared",
+    "template_split",
+]

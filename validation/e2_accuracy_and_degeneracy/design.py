@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from validation.data import data_name
 from validation.experiment import Settings, Size
 from validation.sweep import Batch
-from validation.training_data import data_name
 
 FUNCTION = "validation.e2_accuracy_and_degeneracy:trial"
 _NARROWEST = 8

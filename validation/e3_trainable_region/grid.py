@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..data import data_name
 from ..experiment import Settings, Size
 from ..sweep import Batch, Unit
-from ..training_data import data_name
 
 FUNCTION = "validation.e3_trainable_region.networks:train_cells"
 DECAY = "validation.e3_trainable_region.networks:decay"

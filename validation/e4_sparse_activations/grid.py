@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from ..data import data_name
 from ..experiment import Settings, Size
 from ..sweep import Batch, Unit
-from ..training_data import data_name
 
 PATHS = "validation.e4_sparse_activations.paths:variance_paths"
 TRAIN = "validation.e4_sparse_activations.networks:train_arms"

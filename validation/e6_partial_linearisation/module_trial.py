@@ -22,10 +22,11 @@ def trial(specification: Mapping[str, Any], device: str = "cpu", source: str | N
 
     from gpdeep.linearize import path_length
     from gpdeep.nn import active_units, graph_of, replace_activations
+    from gpdeep.nn.ensembles.full_precision import full_precision
     from gpdeep.nn.one_thread import one_thread
 
     s = specification
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), full_precision(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(s["seed"])
         build = _translation if s["model"] == "transformer" else _images
         original, example, samples, loss, score = build(s, device, source)

@@ -24,13 +24,14 @@ _PAIRS = 2000  # for the angle between inputs of two classes
 
 def trial(specification: Mapping[str, Any], device: str = "cpu", source: str | None = None) -> dict[str, Any]:
     """All arms at the penalty ``omega``; without one the ReLU network and the linear one."""
+    from gpdeep.nn.ensembles.full_precision import full_precision
     from gpdeep.nn.one_thread import one_thread
 
     s = specification
     split = split_of(s, source)
     angle = typical_angle(split)
     found: dict[str, Any] = {"angle": angle}
-    with one_thread():
+    with one_thread(), full_precision():
         if "omega" not in s:
             arms = ("active",) if s.get("shuffled") else ("active", "linear")
             found["record"] = {} if s.get("shuffled") else record_of(s, source)

@@ -177,11 +177,15 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         weights = sum(n * out for n, out in itertools.pairwise(self.widths))
         return 6.0 * self.members * weights * samples
 
-    def bytes_needed(self, samples: int) -> int:
-        """Memory of a training step with momentum: weights, gradients and two states, and activations kept."""
+    def bytes_needed(self, samples: int, recorded: bool = False) -> int:
+        """Memory of a training step with momentum: weights, gradients and two states, and activations kept.
+
+        A recorded step has gradients and activations of its own, and is compared with three copies of the rest.
+        """
         size = self.weights[0].element_size()
         weights = sum((n + 1) * out for n, out in itertools.pairwise(self.widths))
-        return int(size) * self.members * (4 * weights + 3 * samples * sum(self.widths))
+        matrices, activations = (12, 6) if recorded else (4, 3)
+        return int(size) * self.members * (matrices * weights + activations * samples * sum(self.widths))
 
     def extra_repr(self) -> str:
         """Members, widths and activation."""

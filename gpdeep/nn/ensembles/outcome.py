@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,8 @@ class EnsembleTraining(Result):
     records : tuple of Record
         At the start, after the steps asked for, at the end.
     steps : int
+    replayed : int
+        Steps that were replays of a CUDA graph.
     """
 
     alive: Any
@@ -58,6 +61,7 @@ class EnsembleTraining(Result):
     cost: FloatArray
     records: tuple[Record, ...]
     steps: int
+    replayed: int = 0
 
     @property
     def accuracy(self) -> FloatArray:
@@ -80,9 +84,15 @@ class EnsembleTraining(Result):
         rows = []
         for record in self.records:
             cost, accuracy = record.train
-            row = [f"{record.step}", f"{np.nanmean(cost):.4g}", f"{np.nanmean(accuracy):.3f}"]
-            row += [f"{np.nanmin(accuracy):.3f}", f"{np.nanmax(accuracy):.3f}"]
-            rows.append(row + ([] if record.test is None else [f"{np.nanmean(record.test[1]):.3f}"]))
+            row = [f"{record.step}", _told(np.mean, cost, ".4g"), _told(np.mean, accuracy)]
+            row += [_told(np.min, accuracy), _told(np.max, accuracy)]
+            rows.append(row + ([] if record.test is None else [_told(np.mean, record.test[1])]))
         head = ["step", "cost", "accuracy", "least", "most"] + (["test"] if self.records[-1].test else [])
         title = f"{len(self.alive)} networks, {int((~self.alive).sum())} diverged"
         return render_table(title, head, rows, self.status.messages)
+
+
+def _told(of: Callable[[FloatArray], Any], values: FloatArray, shape: str = ".3f") -> str:
+    """A number of those members that have one; nothing where none has."""
+    known = values[~np.isnan(values)]
+    return f"{of(known):{shape}}" if known.size else ""

@@ -17,6 +17,7 @@ import torch
 from ...errors import DomainError
 from ...result import FloatArray
 from ..arguments import real_inputs
+from .full_precision import full_precision, require_full_precision
 from .members import Ensemble, require_ensemble
 
 FLOOR = 4.0  # ulps: float32 5e-7, float64 9e-16, TF32 (2^-10) 4e-3, bfloat16 (2^-7) 3e-2; measured after 30 layers
@@ -76,6 +77,8 @@ def ensemble_statistics(
     ------
     DomainError
         Inputs or pairs do not fit.
+    LowPrecisionError
+        The GPU multiplies with fewer digits than `dtype` has, whatever it is told.
 
     Examples
     --------
@@ -97,7 +100,9 @@ def ensemble_statistics(
         )
     two = _pairs(pairs, len(x), device)
     q, zeros, angles = [], [], []
-    with torch.no_grad():
+    with torch.no_grad(), full_precision():
+        if device.type == "cuda":
+            require_full_precision(dtype, device)
         a = x.expand(ensemble.members, *x.shape)
         for W, b in zip(ensemble.weights[:-1], ensemble.biases[:-1], strict=True):
             h = torch.baddbmm(b.to(dtype), a, W.to(dtype))
