@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from .result import load
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 _HOME = {
     "activations": ["Mixture", "PiecewiseLinear", "Smooth", "activation", "from_callable"],
