@@ -23,6 +23,7 @@ from .errors import DomainError
 from .finite.checks import MAX_DEPTH, MAX_WIDTH
 from .finite.gram import weight_sigma
 from .finite.wiring import Kind, Weights, Wiring, layer_wirings
+from .gaussian.arguments import as_float, entries, shown, whole
 
 __all__ = ["Architecture", "Block", "Kind", "Weights"]
 
@@ -36,6 +37,12 @@ class Block:
     kind: Kind = Kind.DENSE
     alpha: float = 1.0
     beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.width is not None:
+            object.__setattr__(self, "width", whole("The width of a block", self.width, 1, MAX_WIDTH))
+        object.__setattr__(self, "depth", whole("The depth of a block", self.depth, 1, MAX_DEPTH))
+        object.__setattr__(self, "kind", Wiring(self.kind).kind)
 
     def __str__(self) -> str:
         layers = f"{'?' if self.width is None else self.width}" + (f"x{self.depth}" if self.depth > 1 else "")
@@ -88,6 +95,16 @@ class Architecture:
     weights: str = Weights.GAUSSIAN
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "outputs"):
+            object.__setattr__(self, name, whole(name, getattr(self, name), 1, MAX_WIDTH))
+        blocks = tuple(entries("blocks", self.blocks, "blocks"))
+        if not blocks or not all(isinstance(block, Block) for block in blocks) or not callable(self.phi):
+            raise DomainError(
+                f"The blocks are {shown(self.blocks)}, with the activation {shown(self.phi, 60)}.",
+                "Hidden layers are a tuple of Block, one or more, and an activation is an object, not its name.",
+                "Write Architecture.parse('784,128x50,10'), and dataclasses.replace(..., phi=activation('tanh')).",
+            )
+        object.__setattr__(self, "blocks", blocks)
         if self.depth > MAX_DEPTH:
             raise DomainError(
                 f"The architecture has {self.depth} hidden layers; the limit is {MAX_DEPTH}.",
@@ -97,21 +114,24 @@ class Architecture:
         object.__setattr__(self, "weights", Wiring(weights=self.weights).weights)
         for name in ("sigma_w", "sigma_b"):
             value = getattr(self, name)
-            numbers = value if isinstance(value, tuple) else () if value is None else (value,)
-            if not all(
-                math.isfinite(number) and (number > 0 or (number == 0 and name == "sigma_b")) for number in numbers
+            given = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
+            numbers = tuple(map(as_float, given))
+            if (value is None and name == "sigma_b") or not all(
+                number < math.inf and (number > 0 or (number == 0 and name == "sigma_b")) for number in numbers
             ):
                 raise DomainError(
-                    f"{name} is {value!r}.",
+                    f"{name} is {shown(value)}.",
                     "A standard deviation is negative, zero (for weights), NaN or infinite.",
                     "Give a positive number; biases may have 0.",
                 )
-            if isinstance(value, tuple) and len(value) != self.depth:
+            if isinstance(value, (tuple, list)) and len(numbers) != self.depth:
                 raise DomainError(
-                    f"{name} has {len(value)} entries for {self.depth} hidden layers.",
+                    f"{name} has {len(numbers)} entries for {self.depth} hidden layers.",
                     "The list counts the input or the output layer too.",
                     "Give one number, or one for each hidden layer.",
                 )
+            if isinstance(value, list):
+                object.__setattr__(self, name, numbers)
 
     @classmethod
     def parse(cls, text: str) -> Architecture:
@@ -120,9 +140,15 @@ class Architecture:
         Raises
         ------
         DomainError
-            The text does not follow the grammar, a width or a count is not a positive integer, or there is
+            It is no text, or does not follow the grammar, a width or a count is not a positive integer, or there is
             no hidden layer.
         """
+        if not isinstance(text, str):
+            raise DomainError(
+                f"The architecture is {shown(text)}.",
+                "A list of widths, or a network, was given where its text is expected.",
+                "Write it as text, such as '784,128x50,10'.",
+            )
         entries = list(_split(text))
         if len(entries) < 3:
             _refuse(
@@ -202,8 +228,15 @@ def _shown(number: float) -> str:
 
 
 def _split(text: str) -> Iterator[str]:
-    """The entries of `text`: separated by commas that stand outside parentheses."""
-    return (entry.strip() for entry in re.split(r",(?![^(]*\))", text.strip()))
+    """The entries of `text`: separated by commas that stand outside parentheses; one pass, however long it is."""
+    start, inside = 0, False
+    for place in re.finditer(r"[(),]", text):
+        if place[0] != ",":
+            inside = place[0] == "("
+        elif not inside:
+            yield text[start : place.start()].strip()
+            start = place.end()
+    yield text[start:].strip()
 
 
 def _dimension(text: str, entry: str) -> int:

@@ -75,9 +75,11 @@ class Result:
         ------
         OSError
             The file cannot be written; nothing is left behind.
+        DomainError
+            `path` names no file.
         """
         return write_atomically(
-            Path(path),
+            path_of(path),
             json.dumps(
                 {
                     "schema_version": SCHEMA_VERSION,
@@ -130,9 +132,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     DomainError
         The file is not one of gpdeep's results.
+    OSError
+        There is no such file, or it cannot be read.
     """
+    file = path_of(path)
     try:
-        record = json.loads(Path(path).read_text())
+        record = json.loads(file.read_text())
         if record["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {record['schema_version']!r}; this version reads {SCHEMA_VERSION}")
         module, _, name = record["result"].partition(":")
@@ -142,12 +147,36 @@ def load(path: str | os.PathLike[str]) -> Any:
         if not issubclass(cls, Result):
             raise TypeError(f"{name} is not a result")
         return _decode(cls, record["data"])
-    except (ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError, ArithmeticError, RecursionError) as error:
         raise DomainError(
             f"'{path}' does not hold a gpdeep result ({type(error).__name__}: {error}).",
             "The file was written by something else, by a newer gpdeep, or was cut short.",
             "Give a file that was written by a result's .save(path) with this version.",
         ) from error
+
+
+def path_of(path: Any) -> Path:
+    """`path` as the path of a file, which need not exist.
+
+    Raises
+    ------
+    DomainError
+        It is neither text nor a path, is empty, or holds characters that no file system has.
+    """
+    try:
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"it is of the type {type(path).__name__}")
+        found = Path(path)
+        if not found.name or b"\0" in os.fsencode(found):
+            raise ValueError("it names no file")
+    except (TypeError, ValueError) as error:
+        named = f"'{path!s:.200}'" if isinstance(path, (str, os.PathLike)) else f"a {type(path).__name__}"
+        raise DomainError(
+            f"A file is named by {named}: {error}.",
+            "A variable was empty, or the content of a file was given in place of its name.",
+            "Give the name of a file, such as 'result.json'.",
+        ) from error
+    return found
 
 
 def provenance() -> dict[str, str]:

@@ -19,8 +19,56 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 
+from ..errors import DomainError
+from ..gaussian.arguments import as_array, as_floats, shown
 from ..result import FloatArray
+
+_LARGEST_FACTOR = 1e100
+
+
+def function_argument(x: Any) -> Any:
+    """`x` as what a function of numbers is applied to: a tensor of torch as it is, anything else as a float64 array.
+
+    Arrays of floats keep their type. NaN and infinities pass.
+
+    Raises
+    ------
+    DomainError
+        It holds no real numbers.
+    """
+    if is_torch_array(x) and not (x.is_meta or x.is_sparse or x.is_quantized or x.is_complex()):
+        return x
+    array = as_array(x)
+    if array.dtype.kind not in "biuf":
+        raise DomainError(
+            f"An activation was applied to {shown(x)}.",
+            "It holds text, complex numbers, objects or rows of unequal length, or is a sparse tensor.",
+            "Give real numbers.",
+        )
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def wide_argument(x: Any) -> FloatArray:
+    """As `function_argument`, in float64 whatever it was."""
+    return np.asarray(as_array(function_argument(x)), dtype=np.float64)
+
+
+HIGHEST_ORDER = 100
+"""Of a derivative: what its moments need of a function grows with it."""
+
+
+def checked_factor(factor: Any) -> FloatArray:
+    """`factor` of one function in a difference, in float64."""
+    f = as_floats(factor)
+    if f is None or not (np.abs(f) <= _LARGEST_FACTOR).all():
+        raise DomainError(
+            f"factor is {shown(factor)}.",
+            "It holds NaN, text, truth values or numbers beyond 1e100.",
+            "Give a number, or an array of numbers.",
+        )
+    return f
 
 
 def label(name: str, *parameters: float) -> str:

@@ -27,11 +27,11 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles, exponents, sine, supplement, variances
+from ..gaussian.arguments import angles, exponents, require_fitting, shown, sine, supplement, variances
 from ..gaussian.ramp_moments import normal_density
 from ..gaussian.ramp_pairs import angle_density, ramp_overlap, ramp_slope_overlap
 from ..result import FloatArray
-from .base import Activation, Moments
+from .base import HIGHEST_ORDER, Activation, Moments, checked_factor, function_argument, wide_argument
 from .knots import merged_knots
 from .linear_covariance import linear_covariance
 from .linear_panels import Panels, Pieces, expectations
@@ -155,7 +155,9 @@ class PiecewiseLinear(Activation):
         scale = float(factor)
         if not 0 < scale < math.inf:
             raise DomainError(
-                f"factor = {factor!r}.", "Lengths are scaled by positive numbers.", "Give a positive, finite factor."
+                f"factor = {shown(factor)}.",
+                "Lengths are scaled by positive numbers.",
+                "Give a positive, finite factor.",
             )
         levels = None if self.at_knots is None else tuple(scale * v for v in self.at_knots)
         return PiecewiseLinear(
@@ -190,7 +192,7 @@ class PiecewiseLinear(Activation):
 
     def second_derivative(self, x: Any) -> Any:
         """φ'' = 0 off the kinks."""
-        return np.zeros_like(np.asarray(x, dtype=np.float64))[()]
+        return np.zeros_like(wide_argument(x))[()]
 
     # ------------------------------------------------------------------ one variable
 
@@ -247,10 +249,12 @@ class PiecewiseLinear(Activation):
         """Where φ is homogeneous (a = 0) or a line."""
         left, right, a2 = self.slopes[0], self.slopes[-1], self.a**2
         half = (left * left + right * right) / 2 + 0.0 * q
+        with np.errstate(over="ignore"):  # of the fourth moment, to infinity
+            fourth = a2 * a2 + 6 * a2 * half * q + 1.5 * (left**4 + right**4) * q * q
         return Moments(
             mean=(self.a + (right - left) * np.sqrt(q * _INV_TWO_PI))[()],
             second=(a2 + half * q)[()],
-            fourth=(a2 * a2 + 6 * a2 * half * q + 1.5 * (left**4 + right**4) * q * q)[()],
+            fourth=fourth[()],
             slope_second=half[()],
             d_second=half[()],
             d2_second=(0.0 * q)[()],
@@ -259,7 +263,7 @@ class PiecewiseLinear(Activation):
 
     def derivative_moment(self, order: int, q: Any) -> Any:
         """E[(φ^(k)(√q z))²] for k = `order`: infinite for k ≥ 2 if φ has a kink, else 0."""
-        (order,) = exponents(order=order)
+        (order,) = exponents(HIGHEST_ORDER, order=order)
         if order in (0, 1):
             moments = self.moments(q)
             return moments.second if order == 0 else moments.slope_second
@@ -268,7 +272,9 @@ class PiecewiseLinear(Activation):
     def comonotone(self, q1: Any, q2: Any) -> Any:
         """E φ(√q₁ z)φ(√q₂ z): the covariance at angle 0."""
         if self.homogeneous:
-            product = np.sqrt(variances("q1", q1)) * np.sqrt(variances("q2", q2))
+            first, second = variances("q1", q1), variances("q2", q2)
+            require_fitting(q1=first, q2=second)
+            product = np.sqrt(first) * np.sqrt(second)
             return (self._half_squares * product)[()]
         return self._two_scales(q1, q2, lambda panels, s1, s2: [panels.mean(panels.value(s1) * panels.value(s2))])
 
@@ -278,10 +284,11 @@ class PiecewiseLinear(Activation):
         Where both are on one piece the difference is m z (√q₂ - √q₁) + (1 - f) φ(√q₁ z), with √q₂ - √q₁ from q₂ - q₁.
         """
         if self.homogeneous:
-            first, second = variances("q1", q1), variances("q2", q2)
+            first, second, f = variances("q1", q1), variances("q2", q2), checked_factor(factor)
+            require_fitting(q1=first, q2=second, factor=f)
             s1, s2 = np.sqrt(first), np.sqrt(second)
             wider = (second - first) / (s1 + s2)
-            return (self._half_squares * (wider + (1 - np.asarray(factor, dtype=np.float64)) * s1) ** 2)[()]
+            return (self._half_squares * (wider + (1 - f) * s1) ** 2)[()]
 
         def columns(
             panels: Panels, s1: FloatArray, s2: FloatArray, f: FloatArray, wider: FloatArray
@@ -291,11 +298,12 @@ class PiecewiseLinear(Activation):
             difference = np.where(apart, panels.value(s2) - first, slope * wider[:, None, None] * panels.z)
             return [panels.mean((difference + (1 - f)[:, None, None] * first) ** 2)]
 
-        return self._two_scales(q1, q2, columns, factor)
+        return self._two_scales(q1, q2, columns, checked_factor(factor))
 
     def _two_scales(self, q1: Any, q2: Any, columns: Any, factor: Any = None) -> Any:
         first, second = variances("q1", q1), variances("q2", q2)
-        f = 1.0 if factor is None else np.asarray(factor, dtype=np.float64)
+        f = np.ones(()) if factor is None else checked_factor(factor)
+        require_fitting(q1=first, q2=second, factor=f)
         first, second, f = np.broadcast_arrays(first, second, f)
         shape = first.shape
         s1, s2, f = np.sqrt(first).reshape(-1), np.sqrt(second).reshape(-1), f.reshape(-1)
@@ -370,7 +378,7 @@ class PiecewiseLinear(Activation):
         """E φ''(u)φ''(v) = Σ_ij c_i c_j e(h_i, h_j, θ)/(q sin θ); infinite at θ = 0 if φ has a kink."""
         t, s, _ = _angles_and_scales(theta, q, None)
         total, _ = self._over_pairs(angle_density, t, s, s, True)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             value = np.where(total == 0, 0.0, total / (sine(t) * s * s))
         return value[()]
 
@@ -424,13 +432,15 @@ def _line(x: Any, slope: float, point: float, value: float) -> Any:
 
 def _array(x: Any) -> tuple[Any, bool]:
     """`x` as a float array or tensor, and whether it is a tensor."""
+    x = function_argument(x)
     if is_torch_array(x):
         return (x if x.is_floating_point() else x.double()), True
-    x = np.asarray(x)
-    return (x if x.dtype.kind == "f" else x.astype(np.float64)), False
+    return x, False
 
 
 def _angles_and_scales(theta: Any, q1: Any, q2: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
     """θ, √q₁ and √q₂ in float64."""
-    s1 = np.sqrt(variances("q1", q1))
-    return angles(theta), s1, s1 if q2 is None else np.sqrt(variances("q2", q2))
+    t, s1 = angles(theta), np.sqrt(variances("q1", q1))
+    s2 = s1 if q2 is None else np.sqrt(variances("q2", q2))
+    require_fitting(theta=t, q1=s1, q2=s2)
+    return t, s1, s2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from .base import Activation
 from .two_slope import relu
 
@@ -70,13 +71,19 @@ def parse_activation(text: str) -> tuple[str, tuple[float, ...]]:
     Raises
     ------
     DomainError
-        A parameter is not a finite number.
+        It is no text, or a parameter is not a finite number.
 
     Examples
     --------
     >>> parse_activation("leaky_relu:0.1")
     ('leaky_relu', (0.1,))
     """
+    if not isinstance(text, str):
+        raise DomainError(
+            f"The activation is {shown(text)}.",
+            "Its name is a text, with parameters after a colon.",
+            "Write for instance leaky_relu:0.1",
+        )
     name, colon, rest = text.strip().partition(":")
     try:
         parameters = tuple(float(item) for item in rest.split(",")) if colon else ()
@@ -84,7 +91,7 @@ def parse_activation(text: str) -> tuple[str, tuple[float, ...]]:
             raise ValueError
     except ValueError as error:
         raise DomainError(
-            f"Activation '{text}' has parameters '{rest}' that are not finite numbers.",
+            f"Activation {shown(text)} has parameters {shown(rest)} that are not finite numbers.",
             "Parameters follow the name after a colon, separated by commas.",
             "Write for instance leaky_relu:0.1",
         ) from error
@@ -120,7 +127,7 @@ def activation(text: str | Activation) -> Any:
         return text
     if not isinstance(text, str):
         raise DomainError(
-            f"The activation is {text!r}.",
+            f"The activation is {shown(text)}.",
             "Neither a name nor an activation was given.",
             "Write a name such as 'relu' or 'leaky_relu:0.1'; a function of your own goes through "
             "gpdeep.activations.from_callable.",
@@ -128,7 +135,7 @@ def activation(text: str | Activation) -> Any:
     name, parameters = parse_activation(text)
     if name not in _CATALOGUE:
         raise DomainError(
-            f"Activation '{text}' is not in the catalogue.",
+            f"Activation {shown(text)} is not in the catalogue.",
             "It is misspelt, or it is a function of your own (gpdeep.activations.from_callable takes one).",
             f"Use one of: {', '.join(NAMES)}.",
         )

@@ -14,6 +14,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from .piecewise_smooth import PiecewiseSmooth
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -85,7 +86,7 @@ def selu() -> PiecewiseSmooth:
 def _exponential_linear(name: str, alpha: float, scale: float) -> PiecewiseSmooth:
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not math.isfinite(alpha):
         raise DomainError(
-            f"alpha = {alpha!r} of an ELU is not a finite number.",
+            f"alpha = {shown(alpha)} of an ELU is not a finite number.",
             "It is NaN, infinite, or not a number.",
             "Use a finite alpha such as 1.0.",
         )

@@ -9,9 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..errors import DomainError
+from ..gaussian.arguments import as_float, entries, shown
 
 LEAST = 1e-50
 """Slopes, knots and values lie between this and its inverse, or are 0: fourth powers stay within float64."""
@@ -30,12 +29,7 @@ def merged_knots(
         The name is no text, something is no number, not finite or beyond 1e50, a knot is neither 0 nor above 1e-50 in
         size, lengths differ, φ is 0 everywhere, or the levels are not those of φ.
     """
-    if not isinstance(name, str):
-        raise DomainError(
-            f"The name of an activation is {name!r}.",
-            "The arguments are name, a, b, t, c; the name was left out.",
-            "Give a name first, such as 'ramp'.",
-        )
+    check_name(name)
     a, b = _floats(name, "a", (a,))[0], _floats(name, "b", (b,))[0]
     t, c = _floats(name, "t", t), _floats(name, "c", c)
     levels = None if levels is None else _floats(name, "at_knots", levels)
@@ -56,7 +50,7 @@ def merged_knots(
     tiny = [x for x in t if 0 < abs(x) < LEAST]
     if tiny:
         raise DomainError(
-            f"Activation '{name}' has a knot at {tiny[0]!r}.",
+            f"Activation '{name}' has a knot at {shown(tiny[0])}.",
             "Below 1e-50 its powers leave the range of floats.",
             "Put the knot at 0.",
         )
@@ -79,16 +73,26 @@ def merged_knots(
     return knots, steps, kept
 
 
+def check_name(name: Any) -> None:
+    """Refuse what is no name of an activation."""
+    if not isinstance(name, str):
+        raise DomainError(
+            f"The name of an activation is {shown(name)}.",
+            "It comes first among the arguments, and was left out.",
+            "Give a name first, such as 'ramp'.",
+        )
+
+
 def _floats(name: str, what: str, values: Any) -> Floats:
     """`values` as floats; text and truth values are no numbers."""
     try:
-        given = [values] if isinstance(values, (str, bytes)) else list(values)
-        if any(isinstance(x, (str, bytes, bool, np.bool_)) for x in given):
-            raise TypeError
-        return tuple(map(float, given))
-    except (TypeError, ValueError, OverflowError) as error:
+        found = tuple(map(as_float, entries(what, values, "numbers")))
+        if any(map(math.isnan, found)):
+            raise ValueError
+        return found
+    except ValueError as error:  # also that of `entries`
         raise DomainError(
-            f"Activation '{name}' has {what} = {(values[0] if what in ('a', 'b') else values)!r}.",
+            f"Activation '{name}' has {what} = {shown(values[0] if what in ('a', 'b') else values)}.",
             "A sequence of numbers was expected, and for a and b a number; text, None or a lone number was given.",
             "Write for instance PiecewiseLinear('ramp', 0.0, 0.0, (1.0, 2.0), (1.0, -1.0)).",
         ) from error
@@ -100,7 +104,7 @@ def _check_levels(name: str, a: float, b: float, knots: Floats, steps: Floats, l
         value = a + b * x + sum(c * max(x - t, 0.0) for t, c in zip(knots, steps, strict=True))
         if abs(given - value) > 1e-12 * size:
             raise DomainError(
-                f"Activation '{name}' is {value!r} at its knot {x!r}, but at_knots says {given!r}.",
+                f"Activation '{name}' is {shown(value)} at its knot {shown(x)}, but at_knots says {shown(given)}.",
                 "at_knots takes away rounding, it does not change φ.",
                 "Leave at_knots out, or give φ at each knot.",
             )

@@ -21,6 +21,7 @@ from array_api_compat import is_torch_array
 from ..gaussian.piecewise_chebyshev import PiecewiseChebyshev, fit_panels
 from ..gaussian.ramp_excess import ramp_excess
 from ..gaussian.ramp_moments import ramp_moment
+from ..gaussian.ramp_pairs import largest
 from ..result import FloatArray
 from .narrow_steps import check_digits
 from .variance_pairs import prepared_covariance
@@ -80,7 +81,7 @@ def linear_covariance(phi: PiecewiseLinear, k: Any, q1: Any, q2: Any, *, slope: 
 def _with_close_kinks(xp: Any, phi: PiecewiseLinear, k: Any, s1: Any, s2: Any, slope: bool, one_scale: bool) -> Any:
     """`_from_independence` after a look at its digits; from the angle 0 where they are lost but need not be."""
     closest = min((y - x for x, y in itertools.pairwise(phi.t)), default=math.inf)
-    if not math.prod(k.shape) or closest > _CLOSE * max(float(xp.max(s1)), float(xp.max(s2))):
+    if not math.prod(k.shape) or closest > _CLOSE * max(largest(xp, s1), largest(xp, s2)):
         return _from_independence(xp, phi, k, s1, s2, slope, one_scale)
     steps, numpy = phi.narrow_steps, not is_torch_array(k)
     if steps is not None and numpy and max(steps.width) <= _CLOSE * max(float(np.min(s1)), float(np.min(s2))):

@@ -19,7 +19,8 @@ import array_api_compat
 import numpy as np
 
 from ..errors import DomainError
-from .base import Activation, Moments
+from ..gaussian.arguments import as_array, as_float, entries, shown
+from .base import Activation, Moments, function_argument
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ class Mixture(Activation):
     shares: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        parts, shares = tuple(self.parts), tuple(self.shares)
+        parts = tuple(entries("parts", self.parts, "activations"))
+        shares = tuple(map(as_float, entries("shares", self.shares, "numbers")))
         ok = len(parts) == len(shares) > 0 and all(isinstance(part, Activation) for part in parts)
-        numbers = all(isinstance(share, (int, float)) and 0 < share < math.inf for share in shares)
+        numbers = all(0 < share <= 1e300 / len(shares) for share in shares)
         if not ok or not numbers:
             raise DomainError(
-                f"A mixture of {len(parts)} activations with the shares {shares!r}.",
+                f"A mixture of {len(parts)} activations with the shares {shown(self.shares)}.",
                 "Each activation needs one share, a positive finite number; an activation is an object, not its name.",
                 "Write for instance Mixture((activation('relu'), activation('tanh')), (0.5, 0.5)).",
             )
@@ -80,12 +82,13 @@ class Mixture(Activation):
 
     def second_derivative(self, x: Any) -> Any:
         """φ''(x), off the kinks, for pre-activations whose last axis runs over the neurons of the layer."""
-        return self._by_channel(x, [part.second_derivative for part in self.parts])
+        return self._by_channel(as_array(x), [part.second_derivative for part in self.parts])
 
     def _by_channel(self, x: Any, functions: list[Callable[[Any], Any]]) -> Any:
+        x = function_argument(x) if array_api_compat.is_array_api_obj(x) else x
         if not array_api_compat.is_array_api_obj(x) or x.ndim == 0:
             raise DomainError(
-                f"A mixture was applied to {x!r}.",
+                f"A mixture was applied to {shown(x)}.",
                 "Which activation acts depends on the neuron, so a layer of neurons is needed.",
                 "Give an array whose last axis runs over the neurons.",
             )

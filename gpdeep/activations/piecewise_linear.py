@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, shown
 from .base import label
 from .broken_line import PiecewiseLinear
 
@@ -62,7 +62,7 @@ def soft_threshold(tau: float) -> PiecewiseLinear:
     >>> float(soft_threshold(1.0)(-3.0))
     -2.0
     """
-    _check("tau", tau, zero=True)
+    tau = _check("tau", tau, zero=True)
     if tau == 0:
         return PiecewiseLinear("st:0", 0.0, 1.0)
     return PiecewiseLinear(label("st", tau), tau, 1.0, (-tau, tau), (-1.0, 1.0), (0.0, 0.0))
@@ -90,7 +90,7 @@ def crelu(tau: float, m: float) -> PiecewiseLinear:
     [0.   0.25 0.5 ]
     """
     tau = real("tau", tau, -math.inf, math.inf, "a threshold on the axis of the pre-activations")
-    _check("m", m)
+    m = _check("m", m)
     _apart("crelu", tau, m)
     return PiecewiseLinear(label("crelu", tau, m), 0.0, 0.0, (tau, tau + m), (1.0, -1.0), (0.0, m))
 
@@ -116,8 +116,7 @@ def cst(tau: float, m: float) -> PiecewiseLinear:
     >>> print(cst(1.0, 0.5)(np.array([-7.0, -1.25, 0.9])))
     [-0.5  -0.25  0.  ]
     """
-    _check("tau", tau, zero=True)
-    _check("m", m)
+    tau, m = _check("tau", tau, zero=True), _check("m", m)
     _apart("cst", tau, m)
     name = label("cst", tau, m)
     if tau == 0:
@@ -144,7 +143,7 @@ def hard_tanh(m: float = 1.0) -> PiecewiseLinear:
     >>> float(hard_tanh()(-3.0))
     -1.0
     """
-    _check("m", m)
+    m = _check("m", m)
     name = "hard_tanh" if m == 1 else label("hard_tanh", m)
     return PiecewiseLinear(name, -m, 0.0, (-m, m), (1.0, -1.0), (-m, m))
 
@@ -160,20 +159,21 @@ def relu6() -> PiecewiseLinear:
     return PiecewiseLinear("relu6", 0.0, 0.0, (0.0, 6.0), (1.0, -1.0), (0.0, 6.0))
 
 
-def _check(name: str, value: float, *, zero: bool = False) -> None:
+def _check(name: str, value: float, *, zero: bool = False) -> float:
     number = real(name, value, -math.inf, math.inf, "a length on the axis of the pre-activations")
     if not (0 < number < math.inf or (zero and number == 0)):
         raise DomainError(
-            f"{name} = {value!r} is not a {'number of 0 or more' if zero else 'positive number'}.",
+            f"{name} = {shown(value)} is not a {'number of 0 or more' if zero else 'positive number'}.",
             "A threshold and a level are lengths on the axis of the pre-activations.",
             f"Give a finite {name} " + ("of 0 or more." if zero else "above 0."),
         )
+    return number
 
 
 def _apart(name: str, tau: float, m: float) -> None:
     if tau + m == tau:
         raise DomainError(
-            f"{name} has tau = {tau!r} and m = {m!r}: tau + m equals tau.",
+            f"{name} has tau = {shown(tau)} and m = {shown(m)}: tau + m equals tau.",
             "m is below the spacing of floats at tau, so nothing is left of the ramp.",
             "Use a larger m or a smaller tau.",
         )

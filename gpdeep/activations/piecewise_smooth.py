@@ -19,12 +19,13 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles, exponents
+from ..gaussian.arguments import angles, as_float, callback, entries, exponents, real, require_fitting
 from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.kink_split import NODES, REACH, differentiated, kink_split_pair, kink_split_rule
 from ..result import FloatArray
-from .base import Activation, Moments
+from .base import HIGHEST_ORDER, Activation, Moments, checked_factor, function_argument, wide_argument
 from .gaussian_reach import gaussian_reach, required
+from .knots import check_name
 from .pair_table import (
     CurvatureTable,
     SlopeTable,
@@ -88,7 +89,19 @@ class PiecewiseSmooth(Activation):
     error: float = 0.0
 
     def __post_init__(self) -> None:
+        check_name(self.name)
+        for name in ("function", "slope", "curvature"):
+            callback(name, getattr(self, name), np.zeros(1))
+        for name in ("knots", "jumps", "breaks", "span"):
+            object.__setattr__(self, name, tuple(map(as_float, entries(name, getattr(self, name), "numbers"))))
+        object.__setattr__(self, "error", real("error", self.error, -math.ulp(0.0), math.inf, "a relative error"))
         knots = np.asarray(self.knots, dtype=np.float64)
+        if len(self.span) != 2 or not self.span[0] < self.span[1]:
+            raise DomainError(
+                f"Activation '{self.name}' has the span {self.span}.",
+                "It is the interval on which derivatives are known, from its left to its right end.",
+                "Give a pair such as (-100.0, 100.0).",
+            )
         if len(self.jumps) != len(knots) or not np.isfinite([*knots, *self.jumps, *self.breaks]).all():
             raise DomainError(
                 f"Activation '{self.name}' has knots {self.knots} with jumps {self.jumps}.",
@@ -106,11 +119,11 @@ class PiecewiseSmooth(Activation):
 
     def __call__(self, x: Any) -> Any:
         """φ(x), elementwise."""
-        return self.function(x) if is_torch_array(x) else self.function(np.asarray(x))[()]
+        return self.function(function_argument(x)) if is_torch_array(x) else self.function(function_argument(x))[()]
 
     def derivative(self, x: Any) -> Any:
         """φ'(x), elementwise; at a kink the mean of both sides."""
-        at = x if is_torch_array(x) else np.asarray(x)
+        at = function_argument(x)
         xp = array_namespace(at)
         value = self.slope(at)
         for knot, _ in self.kinks:
@@ -121,7 +134,7 @@ class PiecewiseSmooth(Activation):
 
     def second_derivative(self, x: Any) -> Any:
         """φ''(x) off the kinks, elementwise, for a numpy array."""
-        return self.curvature(np.asarray(x, dtype=np.float64))[()]
+        return self.curvature(wide_argument(x))[()]
 
     @property
     def kinks(self) -> tuple[tuple[float, float], ...]:
@@ -195,7 +208,7 @@ class PiecewiseSmooth(Activation):
 
         For k ≥ 3 the curvature is differentiated on the panels of the rule; each order costs two digits.
         """
-        (order,) = exponents(order=order)
+        (order,) = exponents(HIGHEST_ORDER, order=order)
         variance = variances(q=q)["q"]
         if order == 0:
             return self.moments(variance).second
@@ -236,7 +249,7 @@ class PiecewiseSmooth(Activation):
             difference[inside] = width * np.sum(path * weight / 2, axis=-1)
             return np.asarray(np.sum(w * (difference + (1 - f) * self._f(a)) ** 2, axis=-1))
 
-        return self._two_scales(q1, q2, np.asarray(factor, dtype=np.float64), squared)
+        return self._two_scales(q1, q2, checked_factor(factor), squared)
 
     # ------------------------------------------------------------------ two variables
 
@@ -373,6 +386,7 @@ class PiecewiseSmooth(Activation):
     def _two_scales(self, q1: Any, q2: Any, factor: FloatArray, integrate: Callable[..., FloatArray]) -> Any:
         """`integrate(w, a = √q₁ z, b = √q₂ z, b - a, factor)` over all variances; panels end at both's knots."""
         given = variances(q1=q1, q2=q2)
+        require_fitting(**given, factor=factor)
         a, b, f = np.broadcast_arrays(given["q1"], given["q2"], factor)
         shape = a.shape
         a, b, f = a.ravel(), b.ravel(), f.ravel()

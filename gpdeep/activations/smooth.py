@@ -20,15 +20,16 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from ..errors import DomainError
-from ..gaussian.arguments import angles, exponents
+from ..gaussian.arguments import angles, as_float, callback, exponents, require_fitting, shown
 from ..gaussian.gauss_legendre import gauss_legendre
 from ..gaussian.mehler import Mehler, hermite_coefficients
 from ..gaussian.trapezoidal import largest_variance as largest_variance_of_rule
 from ..gaussian.trapezoidal import octave, rule_of_octave, variance_of_octave
 from ..result import FloatArray
-from .base import Activation, Moments
+from .base import HIGHEST_ORDER, Activation, Moments, checked_factor, function_argument, wide_argument
 from .closed_forms import PairFormulas
 from .covariance_blocks import closed_covariance, mehler_covariance
+from .knots import check_name
 from .taylor import hermite_from_taylor, largest_variance, moment_polynomials
 from .variance_pairs import by_pairs, variances
 
@@ -36,6 +37,7 @@ Function = Callable[[Any], Any]
 _NODES_AT_ONCE = 2**18
 _STRIP_TOL = 1e-11  # a strip as wide as stated leaves 1e-15
 _STEIN_TOL = 1e-9
+_LEAST_STRIP = 1e-100
 _LEAST = 1e-30  # variances below give the same E φ''² to 1e-30; their squares would underflow
 
 
@@ -87,9 +89,15 @@ class Smooth(Activation):
     curvature: Function | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.strip, (bool, str)) or not isinstance(self.strip, (int, float)) or not self.strip > 0:
+        check_name(self.name)
+        for name in ("function", "slope", "curvature"):
+            if name != "curvature" or self.curvature is not None:
+                callback(name, getattr(self, name), np.zeros(1))
+        strip = as_float(self.strip)
+        object.__setattr__(self, "strip", strip)
+        if not strip > _LEAST_STRIP:
             raise DomainError(
-                f"Activation '{self.name}' has strip = {self.strip!r}.",
+                f"Activation '{self.name}' has strip = {shown(self.strip)}.",
                 "φ has a kink or a singularity on the real axis, for which this class is not made.",
                 "Use PiecewiseLinear or PiecewiseSmooth, or from_callable, for functions with kinks.",
             )
@@ -98,11 +106,11 @@ class Smooth(Activation):
 
     def __call__(self, x: Any) -> Any:
         """φ(x), elementwise."""
-        return self.function(x) if is_torch_array(x) else self.function(np.asarray(x, dtype=np.float64))[()]
+        return self.function(function_argument(x)) if is_torch_array(x) else self.function(wide_argument(x))[()]
 
     def derivative(self, x: Any) -> Any:
         """φ'(x), elementwise."""
-        return self.slope(x) if is_torch_array(x) else self.slope(np.asarray(x, dtype=np.float64))[()]
+        return self.slope(function_argument(x)) if is_torch_array(x) else self.slope(wide_argument(x))[()]
 
     def second_derivative(self, x: Any) -> Any:
         """φ''(x), elementwise, for a numpy array.
@@ -110,7 +118,7 @@ class Smooth(Activation):
         Where no formula was given, differences of φ' at the distances δ, 2δ = S/100, S/50 (1/100, 1/50 at most):
         their error is δ⁴|φ^(6)|/30, some 1e-10, and rounding leaves 1e-14.
         """
-        at = np.asarray(x, dtype=np.float64)
+        at = wide_argument(x)
         if self.curvature is not None:
             return self.curvature(at)[()]
         step = min(self.strip, 1.0) / 100
@@ -162,7 +170,7 @@ class Smooth(Activation):
 
     def derivative_moment(self, order: int, q: Any) -> Any:
         """E[(φ^(k))²] = Σ_m m!/(m-k)! a_m²/q^k, k = `order`, in the Hermite coefficients a_m."""
-        (order,) = exponents(order=order)
+        (order,) = exponents(HIGHEST_ORDER, order=order)
         variance = variances(q=q)["q"]
         if self.closed is not None and self.closed.derivative_moment is not None:
             return self.closed.derivative_moment(order, variance)[()]
@@ -187,7 +195,7 @@ class Smooth(Activation):
         """
         if self.closed is not None and self.closed.difference_second is not None:
             given = variances(q1=q1, q2=q2)
-            return self.closed.difference_second(np.asarray(factor, dtype=np.float64), given["q1"], given["q2"])[()]
+            return self.closed.difference_second(checked_factor(factor), given["q1"], given["q2"])[()]
         _, from_left, weight = gauss_legendre(8)
         near = min(self.strip, 2.0) / 2  # the 8-point rule is exact to 1e-15 on steps of half the strip
 
@@ -284,7 +292,9 @@ class Smooth(Activation):
     def _two_scales(self, q1: Any, q2: Any, factor: Any, of: Callable[..., FloatArray]) -> Any:
         """`of(w, √q₁ z, √q₂ z, (√q₂ - √q₁) z, factor)` for every pair, by the rule of the larger variance."""
         given = variances(q1=q1, q2=q2)
-        a, b, f = np.broadcast_arrays(given["q1"], given["q2"], np.asarray(factor, dtype=np.float64))
+        f = checked_factor(factor)
+        require_fitting(**given, factor=f)
+        a, b, f = np.broadcast_arrays(given["q1"], given["q2"], f)
         flat1, flat2, flat_f = a.ravel(), b.ravel(), f.ravel()
         out = np.empty(flat1.size)
         for number, rows in _by_octave(np.maximum(flat1, flat2)):
@@ -301,10 +311,11 @@ class Smooth(Activation):
     def _by_pairs(self, of: Callable[..., FloatArray], theta: Any, q1: Any, q2: Any) -> Any:
         """`of(series, theta, q1, q2)` for every pair of variances; many of them share one table of coefficients."""
         at = angles(theta)
+        given = variances(q1=q1, q2=q2)
+        q1, q2 = given["q1"], given["q2"]
         distinct = np.unique(np.concatenate([np.ravel(q1), np.ravel(q2)]))
         if len(distinct) <= 2:
             return by_pairs(lambda theta, a, b: of(_series(self, a, b), theta, a, b), at, q1, q2)
-        variances(q1=q1, q2=q2)
         rows = dict(zip(distinct.astype(np.float64).tolist(), hermite_table(self, distinct), strict=True))
         return by_pairs(lambda theta, a, b: of(Mehler.of(rows[a], rows[b]), theta, a, b), at, q1, q2)
 

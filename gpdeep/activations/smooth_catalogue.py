@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from . import smooth_functions as functions
 from . import taylor
 from .base import label
@@ -105,7 +106,7 @@ def softplus(beta: float = 1.0) -> Smooth:
     """
     if isinstance(beta, bool) or not isinstance(beta, (int, float, np.floating)) or not 0 < beta < math.inf:
         raise DomainError(
-            f"beta = {beta!r} of a softplus is not a positive finite number.",
+            f"beta = {shown(beta)} of a softplus is not a positive finite number.",
             "It is zero, negative, NaN or infinite; for β → ∞ the softplus becomes ReLU.",
             "Use a positive beta such as 1.0.",
         )

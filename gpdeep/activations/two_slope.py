@@ -11,12 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..errors import DomainError
-from .base import label
+from ..gaussian.arguments import as_float, shown
+from .base import function_argument, label
 from .broken_line import PiecewiseLinear
-from .knots import LEAST
+from .knots import LEAST, check_name
 
 
 @dataclass(frozen=True, init=False)
@@ -53,27 +52,28 @@ class TwoSlope(PiecewiseLinear):
     positive: float = 1.0
 
     def __init__(self, name: str, negative: float, positive: float = 1.0) -> None:
-        slopes = (negative, positive)
+        check_name(name)
+        slopes = as_float(negative), as_float(positive)
         if not all(map(math.isfinite, slopes)) or not LEAST <= max(map(abs, slopes)) <= 1 / LEAST:
             raise DomainError(
-                f"Activation '{name}' has slopes {slopes}.",
+                f"Activation '{name}' has slopes {shown(negative)} and {shown(positive)}.",
                 "A slope is NaN or beyond 1e50, or both are zero (below 1e-50), and with them every output.",
                 "Use two finite slopes, at least one of them not zero.",
             )
-        bent = negative != positive
-        fields = {"name": name, "negative": negative, "positive": positive}
-        derived = {
-            "b": float(negative),
-            "t": (0.0,) if bent else (),
-            "c": (float(positive) - float(negative),) if bent else (),
-        }
+        left, right = slopes
+        bent = left != right
+        fields = {"name": name, "negative": left, "positive": right}
+        derived = {"b": left, "t": (0.0,) if bent else (), "c": (right - left,) if bent else ()}
         for key, value in (fields | derived).items():
             object.__setattr__(self, key, value)
 
     def __call__(self, x: Any) -> Any:
         """φ(x), elementwise, for a numpy array or a torch tensor of any shape."""
-        if not hasattr(x, "clip"):  # a number or a list
-            x = np.asarray(x, dtype=np.float64)
+        x = function_argument(x)
+        if self.negative == 0:  # 0 · (-∞) would be NaN
+            return self.positive * x.clip(0)
+        if self.positive == 0:
+            return self.negative * x.clip(None, 0)
         return self.negative * x.clip(None, 0) + self.positive * x.clip(0)
 
     @property

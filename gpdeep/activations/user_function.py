@@ -18,10 +18,12 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError, ValidityWarning
+from ..gaussian.arguments import as_float, entries, shown
 from ..gaussian.kink_split import REACH, kink_split_rule
 from ..gaussian.piecewise_chebyshev import PiecewiseChebyshev, fit_panels
 from ..result import FloatArray
 from .kink_search import Knot, find_knots, noise_level, starting_panels
+from .knots import check_name
 from .piecewise_smooth import PiecewiseSmooth
 
 SPAN = (-100.0, 100.0)
@@ -94,7 +96,9 @@ def from_callable(
     >>> print(f"{swish.moments(1.0).second:.12f}", swish.kinks)
     0.355775519817 ()
     """
-    label = name or getattr(function, "__name__", "callable").replace("<lambda>", "callable")
+    if name is not None:
+        check_name(name)
+    label = name or str(getattr(function, "__name__", "callable")).replace("<lambda>", "callable")
     f = _Vectorised(function, label)
     low, high, size = _usable_span(f, span)
     known = _known(knots, low, high)
@@ -201,13 +205,11 @@ class _Tabulated:
 
 def _usable_span(f: _Vectorised, span: Any) -> tuple[float, float, float]:
     """The part of the span on which f is below 1e150, and max |f| on [-3, 3]."""
-    try:
-        low, high = (float(end) for end in span)
-    except (TypeError, ValueError):
-        low, high = math.nan, math.nan
+    ends = list(map(as_float, entries("span", span, "numbers")))
+    low, high = ends if len(ends) == 2 else (math.nan, math.nan)
     if not (math.isfinite(low) and math.isfinite(high) and low <= -REACH and high >= REACH):
         raise DomainError(
-            f"span = {span!r} is not a pair of finite numbers around [-{REACH}, {REACH}].",
+            f"span = {shown(span)} is not a pair of finite numbers around [-{REACH}, {REACH}].",
             "It is too narrow for variance 1, infinite, or not a pair.",
             "Give for instance span=(-100, 100).",
         )
@@ -229,13 +231,10 @@ def _usable_span(f: _Vectorised, span: Any) -> tuple[float, float, float]:
 
 
 def _known(knots: Sequence[float] | None, low: float, high: float) -> list[float]:
-    try:
-        values = sorted({float(knot) for knot in (() if knots is None else knots)})
-    except (TypeError, ValueError):
-        values = [math.nan]
+    values = sorted(set(map(as_float, () if knots is None else entries("knots", knots, "numbers"))))
     if not all(low < value < high for value in values):
         raise DomainError(
-            f"knots = {knots!r} are not numbers inside the span ({low:g}, {high:g}).",
+            f"knots = {shown(knots)} are not numbers inside the span ({low:g}, {high:g}).",
             "A knot is NaN, infinite or outside the span.",
             "Give the points where φ' or φ'' jumps, such as knots=(0.0,).",
         )

@@ -13,6 +13,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError
+from ..gaussian.arguments import LEAST_VARIANCE, REAL_KINDS, as_array, require_fitting, shown
 from ..gaussian.arguments import variances as checked
 from ..result import FloatArray
 
@@ -33,6 +34,7 @@ def variances(**given: Any) -> dict[str, FloatArray]:
 def by_pairs(one: OfPair, theta: FloatArray, q1: Any, q2: Any) -> Any:
     """`one(angles, q1, q2)` for every distinct unordered pair of variances, put together in the common shape."""
     given = variances(q1=q1, q2=q2)
+    require_fitting(theta=theta, **given)
     at, a, b = np.broadcast_arrays(theta, given["q1"], given["q2"])
     flat, low, high = at.ravel(), np.minimum(a, b).ravel(), np.maximum(a, b).ravel()
     out = np.empty(flat.size)
@@ -80,7 +82,7 @@ def prepared_covariance(k: Any, q1: Any, q2: Any) -> tuple[Any, Any, Any, Any, A
     top = 1 + (1e-6 if narrow else 1e-9)
     if not _real(k):
         raise DomainError(
-            f"The covariance is {k!r}.",
+            f"The covariance is {shown(k)}.",
             "Covariances are real numbers; text, truth values, complex numbers or ragged lists were given.",
             "Give a float or an array of floats.",
         )
@@ -90,13 +92,14 @@ def prepared_covariance(k: Any, q1: Any, q2: Any) -> tuple[Any, Any, Any, Any, A
     else:
         xp = array_namespace(tensor)
         for name, q in (("q1", q1), ("q2", q2)):
-            usual = is_torch_array(q) and _real(q) and bool(((q > 0) & xp.isfinite(q)).all())
+            usual = is_torch_array(q) and _real(q) and bool(((q >= LEAST_VARIANCE) & (q <= 1 / LEAST_VARIANCE)).all())
             if not usual:
-                checked(name, q.detach().cpu().numpy() if is_torch_array(q) else q)
+                checked(name, as_array(q.detach() if q.is_meta else q.detach().cpu()) if is_torch_array(q) else q)
         k, q1, q2 = (
             xp.astype(x, xp.float64) if is_torch_array(x) else xp.asarray(x, dtype=xp.float64, device=tensor.device)
             for x in (k, q1, q2)
         )
+    require_fitting(k=k, q1=q1, q2=q2)
     if not bool((xp.abs(k) <= (xp.sqrt(q1) * top) * xp.sqrt(q2)).all()):
         raise DomainError(
             "A covariance exceeds √(q1 q2) in magnitude, or is NaN.",
@@ -109,8 +112,6 @@ def prepared_covariance(k: Any, q1: Any, q2: Any) -> tuple[Any, Any, Any, Any, A
 def _real(x: Any) -> bool:
     """Whether `x` holds integers or floats."""
     if is_torch_array(x):
-        return not x.is_complex() and str(x.dtype) != "torch.bool"
-    try:
-        return np.asarray(x).dtype.kind in "iuf"
-    except ValueError:  # rows of unequal length
-        return False
+        dense = not (x.is_meta or x.is_sparse or x.is_quantized)
+        return dense and not x.is_complex() and str(x.dtype) != "torch.bool"
+    return as_array(x).dtype.kind in REAL_KINDS

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
 from ..finite.checks import check_integer
-from ..gaussian.arguments import real
+from ..gaussian.arguments import REAL_KINDS, as_array, flag, real, shown
 from ..result import FloatArray
 
+LEAST, LARGEST = 1e-100, 1e100
+"""Sizes beyond which ratios and their powers leave float64."""
+
+MOST_DRAWS = 10**7
+"""Resamples and permutations beyond this take hours."""
+
 MOST = 10**12
-"""Replicates, comparisons and resamples beyond this are taken for a slip."""
+"""Replicates and comparisons beyond this are taken for a slip."""
 
 
 def finite(name: str, value: Any, meaning: str) -> float:
     """`value` as a finite float."""
-    return real(name, value, -math.inf, math.inf, meaning)
+    return real(name, value, -LARGEST, LARGEST, meaning)
 
 
 def not_negative(name: str, value: Any, meaning: str) -> float:
@@ -26,7 +31,7 @@ def not_negative(name: str, value: Any, meaning: str) -> float:
     number = finite(name, value, meaning)
     if number < 0:
         raise DomainError(
-            f"{name} = {number!r} is negative.",
+            f"{name} = {shown(number)} is negative.",
             f"{name} is {meaning}: it has a size and no sign.",
             f"Give {name} as 0 or more.",
         )
@@ -35,38 +40,44 @@ def not_negative(name: str, value: Any, meaning: str) -> float:
 
 def positive(name: str, value: Any, meaning: str) -> float:
     """`value` as a finite float above 0."""
-    return real(name, value, 0.0, math.inf, meaning)
+    return real(name, value, LEAST, LARGEST, meaning)
 
 
 def level(name: str, value: Any) -> float:
     """A probability strictly between 0 and 1."""
-    return real(name, value, 0.0, 1.0, "a probability, not a percentage")
+    return real(name, value, LEAST, 1.0, "a probability, not a percentage")
 
 
-def count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an integer of `least` or more."""
-    return check_integer(name, value, least, MOST)
+def count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
+    """`value` as an integer from `least` to `most`."""
+    return check_integer(name, value, least, most)
 
 
 def replicate_count(value: Any, known_error: bool) -> int | None:
     """Number of replicates, or None for not said; with an estimated standard error 2 or more."""
-    return None if value is None else count("replicates", value, 1 if known_error else 2)
+    return None if value is None else count("replicates", value, 1 if flag("known_error", known_error) else 2)
 
 
 def array_of_reals(name: str, value: Any) -> FloatArray:
     """`value` as a non-empty float64 array; NaN and infinities pass."""
-    try:
-        array = np.asarray(value)
-        kind = str(array.dtype)
-    except (ValueError, TypeError, RuntimeError):
-        array, kind = np.empty(0, dtype=object), "ragged"
-    if array.dtype.kind not in "iuf" or array.size == 0:
+    array = as_array(value)
+    kind = "ragged" if array.dtype.kind == "O" and isinstance(value, (list, tuple)) else str(array.dtype)
+    if array.dtype.kind not in REAL_KINDS or array.size == 0:
         raise DomainError(
             f"{name} is an array of type {kind} and shape {array.shape}.",
             "It is empty, ragged, or holds text, truth values or complex numbers.",
             f"Give {name} as an array of real numbers.",
         )
-    return array.astype(np.float64)
+    with np.errstate(over="ignore"):
+        wide = array.astype(np.float64)
+    large = np.isfinite(wide) & (np.abs(wide) > LARGEST)
+    if large.any():
+        raise DomainError(
+            f"{name} holds {float(wide[large][0])!r}; {large.sum()} of {wide.size} entries are beyond {LARGEST:g}.",
+            "Their squares leave float64; an overflow upstream, or units that need scaling.",
+            "Leave out networks that diverged, or scale the numbers.",
+        )
+    return wide
 
 
 def sample(name: str, value: Any, least: int) -> FloatArray:

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DomainError
+from ..gaussian.arguments import text
 from ..result import Result
 from .checks import count, finite, level, not_negative, replicate_count
 from .operating import COARSE
@@ -202,7 +203,7 @@ def compare(
         )
     return Agreement(
         verdict=verdict,
-        claim=str(claim),
+        claim=text(claim),
         estimate=x,
         standard_error=s,
         prediction=p,
@@ -232,9 +233,9 @@ def verdict_of(p_agree: float, coarse: bool, p_adjusted: float, alpha: float) ->
 def rival_of(x: float, rival: float | None, name: str) -> dict[str, Any]:
     """The fields of a result that hold the rival theory."""
     if rival is None:
-        return {"rival": None, "rival_error": None, "rival_name": str(name)}
+        return {"rival": None, "rival_error": None, "rival_name": text(name)}
     value = finite("rival", rival, "what the rival theory predicts")
-    return {"rival": value, "rival_error": x - value, "rival_name": str(name)}
+    return {"rival": value, "rival_error": x - value, "rival_name": text(name)}
 
 
 def _p_values(size: float, s: float, t: float, nu: float) -> tuple[float, float]:

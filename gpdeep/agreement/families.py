@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DomainError
+from ..gaussian.arguments import entries, flag, text
 from ..result import Status
 from .checks import count, level
 from .comparison import Agreement, verdict_of
@@ -72,6 +73,8 @@ class Family:
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", count("size", self.size))
         object.__setattr__(self, "alpha", level("alpha", self.alpha))
+        object.__setattr__(self, "independent", flag("independent", self.independent))
+        object.__setattr__(self, "name", text(self.name))
 
     @property
     def comparisons(self) -> int:
@@ -95,9 +98,10 @@ class Family:
         DomainError
             There are none, more than declared, or something that is no claim.
         """
-        if not isinstance(claims, Mapping) or not 1 <= len(claims) <= self.size:
+        number = len(claims) if isinstance(claims, Mapping) else 0
+        if not 1 <= number <= self.size:
             raise DomainError(
-                f"{len(claims)} claims for a family of {self.size}.",
+                f"{number} claims for a family of {self.size}.",
                 "Claims were added after the family was declared, or came without names, or there are none.",
                 "Declare the family with its full size before looking, and give a mapping from name to claim.",
             )
@@ -184,8 +188,9 @@ def consistent(
     if isinstance(tests, Mapping):
         named = dict(tests)
     else:
-        digits = len(str(len(tests)))
-        named = {f"test {i:0{digits}d}": test for i, test in enumerate(tests, start=1)}
+        listed = entries("tests", tests, "tests or p-values")
+        digits = len(str(len(listed)))
+        named = {f"test {i:0{digits}d}": test for i, test in enumerate(listed, start=1)}
     return Family(len(named) or 1 if size is None else size, alpha, independent).judge(named)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from scipy.special import kolmogi
 
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, text
 from .checks import count, level, sample
 from .comparison import Agreement, verdict_of
 from .law_tests import checked
@@ -78,7 +78,7 @@ def compare_law(
     from scipy.stats import kstest, kstwo
 
     x = sample("samples", samples, 1)
-    t = real("distance", distance, 0.0, 1.0, "a distance of distribution functions")
+    t = real("distance", distance, 1e-100, 1.0, "a distance of distribution functions")
     comparisons, rate = count("family", family), level("alpha", alpha)
     D = float(kstest(x, checked(cdf)).statistic)
     s = 1 / (2 * math.sqrt(x.size))
@@ -90,7 +90,7 @@ def compare_law(
     needed = None if verdict is not Verdict.INCONCLUSIVE else replicates_to_place(t, rate / comparisons)
     return Agreement(
         verdict=verdict,
-        claim=str(claim),
+        claim=text(claim),
         estimate=D,
         standard_error=s,
         prediction=0.0,
@@ -98,7 +98,7 @@ def compare_law(
         error=D,
         rival=None if rival is None else 0.0,
         rival_error=rival_distance,
-        rival_name=str(rival_name),
+        rival_name=text(rival_name),
         p_agree=p_agree,
         p_disagree=p_disagree,
         p_adjusted=p_adjusted,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import callback
 from ..result import FloatArray
 from .checks import probabilities, sample
 from .exact_results import ExactTest, TestKind
@@ -148,9 +149,17 @@ def frequency_test(observed: Any, expected: Any, *, rival: Any = None) -> ExactT
 
 def checked(cdf: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`cdf`, refusing what is not in [0, 1]."""
+    callback("The distribution function", cdf, np.zeros(2))
 
     def function(x: Any) -> Any:
-        return probabilities("The distribution function", cdf(x))
+        values = probabilities("The distribution function", cdf(x))
+        if values.shape != np.shape(x):
+            raise DomainError(
+                f"The distribution function returned shape {values.shape} for {np.shape(x)}.",
+                "It does not act on each entry by itself.",
+                "Give a function of an array, such as scipy.special.ndtr.",
+            )
+        return values
 
     return function
 

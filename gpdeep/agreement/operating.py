@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import chdtri, loggamma, ndtr
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_float, shown
 from .checks import count, finite, level, positive
 from .tails import upper_quantile
 from .verdicts import EQUIVALENCE_ALPHA, FAMILY_ALPHA
@@ -131,10 +132,11 @@ def _mean_over_s(function: Callable[[Any], Any], nu: float, most: float, bend: f
 
 
 def _degrees(value: Any) -> float:
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and value >= 1:
-        return float(value)
+    number = as_float(value)
+    if number >= 1:
+        return number
     raise DomainError(
-        f"degrees_of_freedom = {value!r}.",
+        f"degrees_of_freedom = {shown(value)}.",
         "A standard error from R replicates has R - 1 degrees of freedom, so 1 or more; a known one has infinity.",
         "Give R - 1, or math.inf.",
     )

@@ -21,10 +21,10 @@ from collections.abc import Callable
 from scipy.special import kolmogi, ndtri
 
 from ..errors import InfeasibleError
-from ..gaussian.arguments import real
-from .checks import MOST, count, level, not_negative, positive
+from ..gaussian.arguments import flag, real
+from .checks import MOST, count, finite, level, not_negative, positive
 from .operating import COARSE, verdict_probabilities
-from .tails import upper_quantile
+from .tails import RATIO, upper_quantile
 from .verdicts import EQUIVALENCE_ALPHA, FAMILY_ALPHA, POWER
 
 SEEN_ERROR = 2.0
@@ -72,10 +72,12 @@ def replicates_for_mean(
     >>> replicates_for_mean(1.0, 0.5), replicates_for_mean(1.0, 0.5, known_std=False)
     (69, 74)
     """
-    ratio = positive("std", std, "a standard deviation") / positive("difference", abs(difference), "a difference")
+    ratio = positive("std", std, "a standard deviation") / positive(
+        "difference", abs(finite("difference", difference, "a difference")), "a difference, not 0"
+    )
     share = level("alpha", alpha) / count("family", family)
     wanted = level("power", power)
-    if known_std:
+    if flag("known_std", known_std):
         return _at_most(math.ceil(_normal(share, wanted, ratio)))
 
     def enough(replicates: int) -> bool:
@@ -113,7 +115,7 @@ def replicates_for_law(distance: float, *, family: int = 1, alpha: float = FAMIL
     >>> replicates_for_law(0.05)
     2248
     """
-    D = real("distance", distance, 0.0, 1.0, "a distance of distribution functions")
+    D = real("distance", distance, 1e-100, 1.0, "a distance of distribution functions")
     share = level("alpha", alpha) / count("family", family)
     critical = float(kolmogi(share)) - float(ndtri(1 - level("power", power))) / 2
     return _at_most(math.ceil((critical / D) ** 2))
@@ -163,13 +165,14 @@ def replicates_to_decide(
     s_p = not_negative("prediction_error", prediction_error, "a standard error")
     comparisons, rate = count("family", family), level("alpha", alpha)
     wanted = level("power", power)
+    known_std = flag("known_std", known_std)
 
     def enough(replicates: int) -> bool:
         own = sigma / math.sqrt(replicates)
         total = math.hypot(own, s_p)
         if total == 0:
             return True
-        nu = math.inf if known_std or own == 0 else (replicates - 1.0) * (1 + (s_p / own) ** 2) ** 2
+        nu = math.inf if known_std or own == 0 else (replicates - 1.0) * (1 + min(s_p / own, RATIO) ** 2) ** 2
         at = [
             verdict_probabilities(D, total, t, family=comparisons, alpha=rate, degrees_of_freedom=nu)
             for D in (0.0, SEEN_ERROR * t)
@@ -218,7 +221,7 @@ def smallest(enough: Callable[[int], bool], least: int, guess: float) -> int:
 
 def _normal(share: float, power: float, ratio: float) -> float:
     """Replicates with known σ at level `share`, σ/δ = `ratio`, not rounded."""
-    return (upper_quantile(share / 2, math.inf) - float(ndtri(1 - power))) ** 2 * ratio**2
+    return (upper_quantile(share / 2, math.inf) - float(ndtri(1 - power))) ** 2 * min(ratio, RATIO) ** 2
 
 
 def _at_most(replicates: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_array
 from ..result import FloatArray, IntArray
 from .checks import array_of_reals
 
@@ -120,7 +121,7 @@ def pairs_within(strata: Any, architectures: int) -> tuple[IntArray, IntArray]:
 
 def strata_of(strata: Any, architectures: int) -> IntArray:
     """Labels 0, 1, ... of the strata, shape (A,)."""
-    array = np.asarray(strata)
+    array = as_array(strata)
     if array.shape != (architectures,) or array.dtype.kind not in "iufUSb":
         raise DomainError(
             f"strata has shape {array.shape}; there are {architectures} architectures.",

@@ -35,8 +35,9 @@ from scipy.special import ndtr, ndtri
 
 from ..errors import DomainError
 from ..finite.backend import seed_sequence
+from ..gaussian.arguments import as_float, as_floats, callback, choice, flag, shown
 from ..result import FloatArray, Result, Status
-from .checks import array_of_reals, count, level
+from .checks import MOST_DRAWS, array_of_reals, count, level
 
 SEEDS = ("kept", "nested", "crossed")
 METHODS = ("bca", "percentile")
@@ -141,11 +142,10 @@ def cluster_bootstrap(
     """
     arrays, A, S = _architectures(data)
     for name, value, allowed in (("seeds", seeds, SEEDS), ("method", method, METHODS)):
-        if value not in allowed:
-            raise DomainError(
-                f"{name} = {value!r}.", "Only some ways to resample are known.", f"Choose one of {', '.join(allowed)}."
-            )
-    probability, B = level("confidence", confidence), count("n_resamples", n_resamples, 100)
+        choice(name, value, allowed)
+    vectorized = flag("vectorized", vectorized)
+    callback("statistic", statistic, *arrays)
+    probability, B = level("confidence", confidence), count("n_resamples", n_resamples, 100, MOST_DRAWS)
     observed = _value(statistic, arrays)
     stream = np.random.default_rng(seed_sequence(rng, "bootstrap"))
     block = max(1, _BLOCK_NUMBERS // (A * S))
@@ -211,11 +211,12 @@ def _resampled(
 
 def _evaluate(statistic: Callable[..., Any], resampled: list[FloatArray], vectorized: bool) -> FloatArray:
     if not vectorized:
-        return np.array([float(statistic(*one)) for one in zip(*resampled, strict=True)])
-    values = np.asarray(statistic(*resampled), dtype=np.float64)
-    if values.shape != (len(resampled[0]),):
+        return np.array([as_float(statistic(*one)) for one in zip(*resampled, strict=True)])
+    values = as_floats(statistic(*resampled))
+    shape = "no numbers" if values is None else f"shape {values.shape}"
+    if values is None or values.shape != (len(resampled[0]),):
         raise DomainError(
-            f"The statistic returned shape {values.shape} for {len(resampled[0])} resamples.",
+            f"The statistic returned {shape} for {len(resampled[0])} resamples.",
             "It does not treat the first axis as resamples.",
             "Leave vectorized at False, or reduce the last axes only.",
         )
@@ -223,10 +224,10 @@ def _evaluate(statistic: Callable[..., Any], resampled: list[FloatArray], vector
 
 
 def _value(statistic: Callable[..., Any], arrays: list[FloatArray]) -> float:
-    value = float(statistic(*arrays))
+    value = as_float(statistic(*arrays))
     if not math.isfinite(value):
         raise DomainError(
-            f"The statistic of the data is {value!r}.",
+            f"The statistic of the data is {shown(value)}.",
             "All scores or all predictions are equal, so that they have no order.",
             "Use architectures that differ in both.",
         )

@@ -35,8 +35,9 @@ import numpy as np
 from scipy.special import ndtri, stdtr
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from ..result import BoolArray, FloatArray, IntArray, Result, Status, render_table, shown_layers
-from .checks import array_of_reals
+from .checks import LEAST, array_of_reals
 from .tails import skewed_tails
 
 
@@ -132,7 +133,7 @@ def seed_scores(samples: Any, mean: Any, *, std: Any = None, skewness: Any = 0.0
     x = array_of_reals("samples", samples)
     if x.ndim == 0:
         raise DomainError(
-            f"samples is the single number {float(x)!r}.",
+            f"samples is the single number {shown(float(x))}.",
             "A mean was given instead of the values of the seeds.",
             "Give one row a seed; for a mean with its standard error use `compare`.",
         )
@@ -176,10 +177,10 @@ def seed_scores(samples: Any, mean: Any, *, std: Any = None, skewness: Any = 0.0
 def _of_theory(std: Any, skewness: Any, shape: tuple[int, ...]) -> tuple[FloatArray | None, FloatArray]:
     gamma = _fitting("skewness", skewness, shape)
     sigma = None if std is None else _fitting("std", std, shape)
-    if (sigma is None and gamma.any()) or (sigma is not None and (sigma <= 0).any()):
+    if (sigma is None and gamma.any()) or (sigma is not None and (sigma < LEAST).any()):
         raise DomainError(
-            f"std = {std!r:.80}, skewness = {skewness!r:.80}.",
-            "A standard deviation is 0 or negative, or there is a skewness without theory's standard deviation.",
+            f"std = {shown(std, 80)}, skewness = {shown(skewness, 80)}.",
+            "A standard deviation is not positive (1e-100 or more), or a skewness comes without theory's.",
             "Give both from theory, the standard deviation positive, or neither.",
         )
     return sigma, gamma

@@ -20,12 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError
+from ..errors import DomainError, MemoryBudgetError
 from ..finite.backend import seed_sequence
+from ..gaussian.arguments import as_float, as_floats, callback, flag, shown
 from ..result import IntArray, Result
-from .checks import array_of_reals, count
+from .checks import MOST_DRAWS, array_of_reals, count
 from .ranks import strata_of
 
+_BUDGET = 2**31  # bytes
+_COPIES = 3  # of all permuted predictors
 _TIE = 1e-12  # relative: sums in another order differ by rounding
 
 
@@ -122,18 +125,29 @@ def permute_within(
             "Nothing can be exchanged within them.",
             "Use coarser strata.",
         )
-    B = count("n_permutations", n_permutations, 99)
+    B = count("n_permutations", n_permutations, 99, MOST_DRAWS)
+    vectorized = flag("vectorized", vectorized)
+    callback("statistic", statistic, x)
     total = math.prod(math.factorial(group.size) for group in groups)
     exact = total <= B
+    needed = _COPIES * 8 * min(total, B) * x.size
+    if needed > _BUDGET:
+        raise MemoryBudgetError(
+            f"{min(total, B)} permutations of {x.size} architectures take {needed / 2**20:.0f} MiB; the limit is "
+            f"{_BUDGET / 2**20:.0f} MiB.",
+            "All permutations are kept at once.",
+            f"Use n_permutations={_BUDGET // (_COPIES * 8 * x.size)} or fewer.",
+        )
     if exact:
         orders = _every_order(groups, x.size)
     else:
         orders = _random_orders(groups, x.size, B, np.random.default_rng(seed_sequence(rng, "permutation")))
-    observed = float(statistic(x))
-    values = np.asarray(statistic(x[orders]) if vectorized else [statistic(x[o]) for o in orders], dtype=np.float64)
+    observed = as_float(statistic(x))
+    found = as_floats(statistic(x[orders]) if vectorized else [as_float(statistic(x[o])) for o in orders])
+    values = np.full(0, np.nan) if found is None else found
     if values.shape != (len(orders),) or not math.isfinite(observed) or not np.isfinite(values).all():
         raise DomainError(
-            f"The statistic is {observed!r}; over {len(orders)} permutations it has shape {values.shape} and "
+            f"The statistic is {shown(observed)}; over {len(orders)} permutations it has shape {values.shape} and "
             f"{int((~np.isfinite(values)).sum())} values that are not finite.",
             "All predictions or scores are equal, or the statistic does not treat the first axis as permutations.",
             "Use a statistic that is defined for equal values, or leave vectorized at False.",

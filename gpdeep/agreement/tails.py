@@ -21,6 +21,9 @@ from scipy.special import gammainc, gammaincc, ndtr, stdtr, stdtrit
 
 from ..result import FloatArray
 
+RATIO = 1e50
+"""Ratios beyond it count as it: their fourth powers stay within float64."""
+
 _ALMOST_SYMMETRIC = 2e-3
 """Below it the gamma function's lower tail loses digits, and one Edgeworth term is good to 0.3 % at 6 sigma."""
 
@@ -41,15 +44,15 @@ def welch_degrees_of_freedom(standard_error: float, prediction_error: float, rep
         return replicates - 1.0
     if standard_error == 0:
         return math.inf
-    return (replicates - 1.0) * (1 + (prediction_error / standard_error) ** 2) ** 2
+    return (replicates - 1.0) * (1 + min(prediction_error / standard_error, RATIO) ** 2) ** 2
 
 
 def skewed_tails(z: FloatArray, skewness: FloatArray) -> tuple[FloatArray, FloatArray]:
     """P(Z < z) and P(Z > z) of the Pearson III law with mean 0, variance 1 and the given skewness."""
-    z, g = np.broadcast_arrays(z, skewness)
+    z, g = np.broadcast_arrays(np.clip(z, -RATIO, RATIO), skewness)
     size = np.abs(g)
     mirrored = np.where(g < 0, -z, z)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         shape = np.where(size < _ALMOST_SYMMETRIC, 1.0, 4 / size**2)
         x = np.where(size < _ALMOST_SYMMETRIC, 1.0, np.maximum(shape + 2 * mirrored / size, 0.0))
     edgeworth = size * (mirrored**2 - 1) * np.exp(-(mirrored**2) / 2) / math.sqrt(72 * math.pi)

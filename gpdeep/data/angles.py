@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from ..result import FloatArray, IntArray, Result, Status
 from .centring import Cloud, no_direction, refuse_directionless
 from .reading import Source, read
@@ -202,7 +203,7 @@ def _generator(rng: Any) -> tuple[np.random.Generator, int | None]:
         seed = int(rng)
         return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,))), seed
     raise DomainError(
-        f"rng = {rng!r}.",
+        f"rng = {shown(rng)}.",
         "A seed is a whole number from 0; None would make the result impossible to repeat.",
         "Give a seed such as 0, a numpy.random.SeedSequence or a numpy.random.Generator.",
     )
@@ -215,7 +216,7 @@ def _count(pairs: Any) -> int:
         count = 0
     if not 1 <= count <= MAX_PAIRS:
         raise DomainError(
-            f"pairs = {pairs!r}; it has to be a whole number from 1 to {MAX_PAIRS}.",
+            f"pairs = {shown(pairs)}; it has to be a whole number from 1 to {MAX_PAIRS}.",
             "The number of pairs was computed from something else, or has a digit too many.",
             "Use some 2000 pairs: they give the mean angle to about 1/45 of its spread.",
         )

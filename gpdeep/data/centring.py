@@ -14,6 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import flag
 from ..result import FloatArray, IntArray
 from .reading import Source, read
 from .samples import BLOCK_ROWS, Samples, blocks
@@ -76,7 +77,7 @@ class Cloud:
     @classmethod
     def of(cls, X: Samples, centre: bool) -> Cloud:
         """`X` seen from its mean over samples, or from the origin."""
-        if not centre:
+        if not flag("centre", centre):
             zero = np.zeros(X.shape[1])
             return cls(X, 1.0, zero, zero, zero, np.abs(X[0].astype(np.float64)))
         for scale in (1.0, 2.0**-128):  # the second for entries near the largest float, whose sums overflow

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, shown
 from ..result import FloatArray, IntArray
 from .centring import Cloud
 from .folders import Part, find_idx, reading_from
@@ -60,7 +60,7 @@ class LabelledSplit:
             classes = operator.index(self.classes)
         except TypeError as error:
             raise DomainError(
-                f"classes is {self.classes!r:.80}.",
+                f"classes is {shown(self.classes, 80)}.",
                 "It is a list of the classes, or a number that came out of a division.",
                 "Give the number of classes as an int, one more than the largest label.",
             ) from error

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError, MissingExtraError
+from ..gaussian.arguments import shown
 from ..result import FloatArray
 from .folders import find_idx, reading_from
 from .idx import read_idx
@@ -86,7 +87,7 @@ def path_of(source: str | os.PathLike[str]) -> Path:
             path.stat()
     except (ValueError, TypeError) as error:
         raise DomainError(
-            f"The data source {source!r:.200} is no path ({error}).",
+            f"The data source {shown(source, 200)} is no path ({error}).",
             "The text holds characters that no file system has, such as a zero byte: it is the content of a file.",
             "Give the name of a file or folder, or 'digits'.",
         ) from error

@@ -16,13 +16,13 @@ import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from ..errors import DomainError, InfeasibleError
-from ..gaussian.arguments import real
-from ..result import SCHEMA_VERSION, BoolArray, FloatArray, Result, Status, StatusCode, render_table
+from ..gaussian.arguments import as_array, real, shown
+from ..result import SCHEMA_VERSION, BoolArray, FloatArray, Result, Status, StatusCode, path_of, render_table
 from .predict import predict_depth
 
 _STEEPEST, _FLATTEST = 1e-3, 1e3  # s, in units of ln sin²
@@ -131,11 +131,23 @@ def calibrate(
     (True, [-0.7, -2.4, -5.7, -13.0], -4.1)
     """
     level = real("confidence", confidence, 0.5, 1.0, "the confidence of the interval")
+    if not all(map(_ordered, (architectures, trained))):
+        raise DomainError(
+            f"The runs are given as {shown(architectures, 60)} and {shown(trained, 60)}.",
+            "Every run has an architecture and an outcome; a single one, text or something without an order was given.",
+            "Give two lists, such as those that read_runs returns.",
+        )
     if len(architectures) != len(trained) or len(trained) < 2:
         raise DomainError(
             f"There are {len(architectures)} architectures and {len(trained)} outcomes.",
             "Every run has one of each, and a threshold needs at least two runs.",
             "Give two sequences of one length.",
+        )
+    if options is not None and not isinstance(options, Mapping):
+        raise DomainError(
+            f"options is {shown(options)}.",
+            "Options that a result remembers have names.",
+            "Give a dict, or leave it out.",
         )
     good, where = _outcomes(trained, cut)
     if good.all() or not good.any():
@@ -177,6 +189,11 @@ def calibrate(
     )
 
 
+def _ordered(values: Any) -> bool:
+    """Whether `values` is a list of runs, or an array of them."""
+    return (isinstance(values, Sequence) and not isinstance(values, (str, bytes))) or getattr(values, "ndim", 0) == 1
+
+
 def read_runs(path: str | os.PathLike[str]) -> tuple[list[str], list[Any]]:
     """Architectures and outcomes of a CSV file with the columns ``architecture`` and ``accuracy`` or ``trained``.
 
@@ -187,21 +204,34 @@ def read_runs(path: str | os.PathLike[str]) -> tuple[list[str], list[Any]]:
     OSError
         The file cannot be read.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        columns = [name.strip() for name in rows.fieldnames or ()]
-        outcome = next((name for name in ("trained", "accuracy") if name in columns), None)
-        if "architecture" not in columns or outcome is None:
-            raise DomainError(
-                f"'{path}' has the columns {', '.join(columns) or 'none'}.",
-                "The first line names the columns: architecture, and accuracy or trained.",
-                'Write such as architecture,accuracy and then "784,128x50,10",0.93 (with quotes around commas).',
-            )
-        names, values = [], []
-        for line, row in enumerate(rows, start=2):
-            clean = {str(key).strip(): (value or "").strip() for key, value in row.items() if isinstance(value, str)}
-            names.append(clean.get("architecture", ""))
-            values.append(_entry(clean.get(outcome, ""), outcome, line, path))
+    where = path_of(path)
+    try:
+        with where.open(newline="", encoding="utf-8-sig") as file:
+            return _runs(file, path)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DomainError(
+            f"'{path}' is no CSV file ({error}).",
+            "It holds bytes that are no text, or a quote that is never closed.",
+            "Store the runs as text in UTF-8, one run a line.",
+        ) from error
+
+
+def _runs(file: TextIO, path: Any) -> tuple[list[str], list[Any]]:
+    """`read_runs` of an open file."""
+    rows = csv.DictReader(file)
+    columns = [name.strip() for name in rows.fieldnames or ()]
+    outcome = next((name for name in ("trained", "accuracy") if name in columns), None)
+    if "architecture" not in columns or outcome is None:
+        raise DomainError(
+            f"'{path}' has the columns {', '.join(columns) or 'none'}.",
+            "The first line names the columns: architecture, and accuracy or trained.",
+            'Write such as architecture,accuracy and then "784,128x50,10",0.93 (with quotes around commas).',
+        )
+    names, values = [], []
+    for line, row in enumerate(rows, start=2):
+        clean = {str(key).strip(): (value or "").strip() for key, value in row.items() if isinstance(value, str)}
+        names.append(clean.get("architecture", ""))
+        values.append(_entry(clean.get(outcome, ""), outcome, line, path))
     return names, values
 
 
@@ -210,7 +240,7 @@ def _entry(text: str, column: str, line: int, path: Any) -> Any:
         return _TRAINED[text.lower()] if column == "trained" else float(text)
     except (KeyError, ValueError) as error:
         raise DomainError(
-            f"Line {line} of '{path}' has {column} = {text!r}.",
+            f"Line {line} of '{path}' has {column} = {shown(text)}.",
             "Commas inside an architecture need quotes, or the entry is no number.",
             'Write such as "784,128x50,10",0.93; trained is 1 or 0, true or false.',
         ) from error
@@ -218,10 +248,10 @@ def _entry(text: str, column: str, line: int, path: Any) -> Any:
 
 def _outcomes(trained: Sequence[Any], cut: float | None) -> tuple[BoolArray, float]:
     """Which runs trained, and the cut."""
-    values = np.asarray(trained)
+    values = as_array(trained)
     if values.dtype.kind not in "biuf" or not np.isfinite(values.astype(float)).all():
         raise DomainError(
-            f"The outcomes are {list(trained)[:8]!r:.120}.",
+            f"The outcomes are {shown(list(trained)[:8], 120)}.",
             "They are truth values or accuracies; NaN or text is neither.",
             "Count a run that diverged as not trained: accuracy 0.",
         )

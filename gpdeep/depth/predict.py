@@ -17,6 +17,7 @@ from ..data import pair_angles
 from ..errors import DomainError
 from ..finite import Method, angle_law
 from ..finite.checks import check_angles, check_integer, check_real, check_sigmas
+from ..gaussian.arguments import shown
 from ..meanfield.pair_path import pair_path
 from ..result import FloatArray, Status
 from .prediction import DegeneracyDepth, DepthPrediction, InfiniteWidth, InitialAngle
@@ -100,6 +101,7 @@ def predict_depth(
     confidence = check_real("confidence", confidence, 0.0, 1.0)
     seed = check_integer("seed", seed, 0, 2**128)
     samples = check_integer("samples", samples, 1, 10**9)
+    threshold = check_real("threshold", threshold, -1e300, 1e300)
     start = _initial_angles(network, angle, data, centre, seed)
 
     def answer(dense: Architecture) -> DepthPrediction:
@@ -140,7 +142,7 @@ def find_width(depth: int | Architecture | str, **options: Any) -> DepthPredicti
     40
     """
     if isinstance(depth, (int, np.integer)) and not isinstance(depth, bool) and options.get("data") is None:
-        depth = f"1,?x{depth},1"  # input and output dimension do not enter
+        depth = f"1,?x{shown(depth)},1"  # input and output dimension do not enter
     network = _architecture(depth)
     if not network.has_unknown:
         raise DomainError(
@@ -158,7 +160,7 @@ def _architecture(value: Any) -> Architecture:
     if isinstance(value, str):
         return Architecture.parse(value)
     raise DomainError(
-        f"The architecture is {value!r}.",
+        f"The architecture is {shown(value)}.",
         "Neither text nor an Architecture was given (find_width takes a number of layers too, unless data are given).",
         "Write text such as '784,128x50,10'; a torch module is read by gpdeep.nn.architecture_of.",
     )
@@ -181,7 +183,7 @@ def _initial_angles(network: Architecture, angle: float | None, data: Any, centr
         return _Start(np.array([value]), value, {"angle": value, "data": None, "centre": centre}, Status())
     if angle is not None:
         raise DomainError(
-            f"Both an angle ({angle!r}) and data were given.",
+            f"Both an angle ({shown(angle)}) and data were given.",
             "The initial angle is either a number or taken from data.",
             "Leave one of the two out.",
         )
@@ -193,8 +195,8 @@ def _initial_angles(network: Architecture, angle: float | None, data: Any, centr
             f"Begin the architecture with {sample.features}.",
         )
     summary = InitialAngle(sample.mean, sample.median, sample.std, sample.pairs)
-    shown = os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
-    return _Start(sample.angles, summary, {"angle": None, "data": shown, "centre": centre}, sample.status)
+    source = os.fspath(data) if isinstance(data, (str, os.PathLike)) else "array"
+    return _Start(sample.angles, summary, {"angle": None, "data": source, "centre": centre}, sample.status)
 
 
 def _predict(

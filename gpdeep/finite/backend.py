@@ -18,7 +18,7 @@ import array_api_compat
 import numpy as np
 
 from ..errors import DomainError, MemoryBudgetError
-from .checks import check_real
+from ..gaussian.arguments import as_array, memory_budget, shown
 
 SAMPLES_PER_BLOCK = 1024
 _ELEMENTS_IN_CACHE = 2**16
@@ -88,7 +88,7 @@ def seed_sequence(rng: Any, tag: str) -> np.random.SeedSequence:
         return np.random.SeedSequence(rng.entropy, spawn_key=(*rng.spawn_key, key % 2**32))
     if isinstance(rng, (bool, np.bool_)) or not isinstance(rng, (int, np.integer)) or rng < 0:
         raise DomainError(
-            f"rng is {rng!r}.",
+            f"rng is {shown(rng)}.",
             "Random numbers need a seed that can be written down with the result.",
             "Give a non-negative integer, a numpy SeedSequence or a numpy Generator.",
         )
@@ -101,8 +101,13 @@ def last(states: Iterable[T]) -> T:
 
 
 def to_numpy(values: Any) -> Any:
-    """A torch tensor as a numpy array; anything else as it is."""
-    return values.detach().cpu().numpy() if array_api_compat.is_torch_array(values) else values
+    """A torch tensor as a numpy array, without its gradient and from wherever it is; anything else as it is."""
+    if not array_api_compat.is_torch_array(values):
+        return values
+    try:
+        return values.detach().cpu().numpy()
+    except (TypeError, RuntimeError):  # sparse, quantised, bfloat16 or without values
+        return as_array(values)
 
 
 def require_memory(elements: float, budget: float, what: str) -> None:
@@ -113,7 +118,7 @@ def require_memory(elements: float, budget: float, what: str) -> None:
     MemoryBudgetError
         With the number of bytes and the factor by which it is too large.
     """
-    budget = check_real("memory_budget", budget, 0.0, np.inf)
+    budget = memory_budget(budget)
     needed = 8 * elements
     if needed > budget:
         raise MemoryBudgetError(

@@ -21,7 +21,7 @@ from ..activations import TwoSlope, activation
 from ..errors import DomainError
 from ..result import IntArray
 from .backend import Backend, last, require_memory, seed_sequence, to_numpy
-from .checks import check_angles, check_integer, check_widths
+from .checks import check_angles, check_inputs, check_integer, check_widths
 from .frame import COUNTED_WIDTH, Frame, Step, frame_step
 from .orthonormal import coordinates
 
@@ -258,7 +258,7 @@ def sample_pairs(
     layers = check_widths(widths)
     n_samples = check_integer("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(inputs)
-    m = max(len(inputs) - 1, 0) if hasattr(inputs, "__len__") else 0
+    m = max(len(check_inputs(to_numpy(inputs))) - 1, 0)
     require_memory(
         n_samples * (m + 1) ** 2 * 4 + m * int(layers.max()) * 8 + 4 * m**2,
         memory_budget,
@@ -277,11 +277,10 @@ def sample_pairs(
 
 def _frame_of_inputs(inputs: Any, backend: Backend) -> Frame:
     """The frame of k inputs relative to the first, without a sample axis of more than one."""
-    x = np.asarray(to_numpy(inputs), dtype=float)
-    if x.ndim != 2 or len(x) < 2 or not np.isfinite(x).all() or not np.abs(x).max(axis=1, initial=0).all():
+    x = check_inputs(to_numpy(inputs))
+    if len(x) < 2 or not np.isfinite(x).all() or not np.abs(x).max(axis=1, initial=0).all():
         raise DomainError(
-            f"inputs has shape {x.shape}"
-            + ("." if x.ndim != 2 else " and holds NaN, infinite or zero rows, or one row."),
+            f"inputs has shape {x.shape} and holds NaN, infinite or zero rows, or one row.",
             "Angles are between at least two inputs, each a non-zero vector of finite numbers.",
             "Give a matrix with one input a row, two rows or more, zero rows left out.",
         )

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_float, as_floats, shown
 from ..result import FloatArray, IntArray
 from .wiring import Kind, Wiring
 
 MAX_WIDTH = 10**6
 MAX_DEPTH = 10**5
+LARGEST_INPUT = 1e100  # sums of squares stay within float64
 
 _FLOAT32_PI = 3.1415927410125732  # π as float32 users write it stands for π
 _LARGEST_LOG_VARIANCE = 500.0  # with its fluctuations well within float64's e^±708
@@ -29,7 +31,7 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
         number = None
     if number is None or not minimum <= number <= maximum:
         raise DomainError(
-            f"{name} is {value!r}.",
+            f"{name} is {shown(value)}.",
             f"{name} counts something, so it is an integer from {minimum} to {maximum}.",
             f"Give an integer from {minimum} to {maximum}.",
         )
@@ -38,13 +40,10 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
 
 def check_real(name: str, value: Any, low: float, high: float) -> float:
     """`value` as a float strictly between `low` and `high`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    if isinstance(value, (bool, str)) or not low < number < high:
+    number = as_float(value)
+    if not low < number < high:
         raise DomainError(
-            f"{name} is {value!r}.",
+            f"{name} is {shown(value)}.",
             f"{name} is a number between {low:g} and {high:g}; NaN, text, or another unit (percent) was given.",
             f"Give a number strictly between {low:g} and {high:g}.",
         )
@@ -60,7 +59,7 @@ def check_widths(widths: Any) -> IntArray:
     """Hidden widths n_1 .. n_L as an integer array of shape (L,), L ≥ 1; a single integer is one layer."""
     if isinstance(widths, str):
         raise DomainError(
-            f"widths is the text {widths!r}.",
+            f"widths is the text {shown(widths)}.",
             "An architecture was given where its hidden widths are expected.",
             "Use Architecture.parse(text).widths, or a list such as [128] * 50.",
         )
@@ -89,15 +88,15 @@ def check_angles(theta0: Any) -> FloatArray:
 
     Among several angles (a law to be mixed over) zeros are allowed: such pairs are parallel from the start.
     """
-    try:
-        angles = np.atleast_1d(np.array(theta0, dtype=float))
-        angles = np.where(angles == _FLOAT32_PI, np.pi, angles)
-    except (TypeError, ValueError) as error:
+    given = as_floats(theta0)
+    if given is None:
         raise DomainError(
-            f"The initial angle is {theta0!r}.",
-            "Text, None, or a ragged list was given.",
+            f"The initial angle is {shown(theta0)}.",
+            "Text, None, truth values, complex numbers or a ragged list was given.",
             "Give one angle in radians, or a one-dimensional list of angles of pairs.",
-        ) from error
+        )
+    angles = np.atleast_1d(given)
+    angles = np.where(angles == _FLOAT32_PI, np.pi, angles)
     bad = ~((angles >= 0) & (angles <= np.pi))
     if angles.ndim != 1 or angles.size == 0:
         raise DomainError(
@@ -122,12 +121,22 @@ def check_angles(theta0: Any) -> FloatArray:
     return angles
 
 
+def check_inputs(inputs: Any) -> FloatArray:
+    """Inputs as a float64 matrix with one input a row."""
+    x = as_floats(inputs, "biuf")
+    if x is None or x.ndim != 2:
+        raise DomainError(
+            f"inputs is {shown(inputs)}." if x is None else f"inputs has shape {x.shape}.",
+            "A single input, text, complex numbers or a ragged list was given.",
+            "Give a matrix of real numbers with one input a row, np.stack(list_of_inputs).",
+        )
+    return x
+
+
 def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> FloatArray:
     """One standard deviation for each layer, shape (L,)."""
-    try:
-        sigma = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        sigma = np.array(np.nan)
+    given = as_floats(value)
+    sigma = np.array(np.nan) if given is None else given
     sizes = sigma[sigma != 0]
     if (
         (np.abs(sizes) < _LEAST_SIGMA).any()
@@ -138,7 +147,7 @@ def check_sigmas(name: str, value: Any, depth: int, positive: bool = False) -> F
         or (positive and not sigma.all())
     ):
         raise DomainError(
-            f"{name} is {value!r}.",
+            f"{name} is {shown(value)}.",
             f"It is negative, NaN, beyond 1e±50, or a list that does not fit {depth} layers; weights cannot have 0.",
             "Give one standard deviation, or one for each hidden layer.",
         )

@@ -17,9 +17,10 @@ import numpy as np
 
 from ..activations import Activation, TwoSlope, activation
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from .backend import Backend, last, require_memory, to_numpy
 from .chain import MEMORY_BUDGET
-from .checks import check_integer, check_scale, check_sigmas, check_widths
+from .checks import LARGEST_INPUT, check_inputs, check_integer, check_scale, check_sigmas, check_widths
 from .gram_chain import carried_numbers, gram_layers, run_gram_chain
 from .orthonormal import coordinates
 from .wiring import Wiring, layer_wirings
@@ -91,10 +92,10 @@ def sample_gram(
     layers = check_widths(widths)
     n_samples = check_integer("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(inputs)
-    x = np.asarray(to_numpy(inputs), dtype=float)
-    if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
+    x = check_inputs(to_numpy(inputs))
+    if 0 in x.shape or not (np.abs(x) < LARGEST_INPUT).all():
         raise DomainError(
-            f"inputs has shape {x.shape}" + (" and holds NaN or infinite numbers." if x.ndim == 2 and x.size else "."),
+            f"inputs has shape {x.shape}" + (" and holds NaN or numbers beyond 1e100." if x.size else "."),
             "The Gram chain needs a matrix with one input a row.",
             "Give a finite matrix of shape (inputs, features).",
         )
@@ -127,7 +128,7 @@ def weight_sigma(phi: Any, sigma_w: Any) -> Any:
     """
     if not callable(phi):
         raise DomainError(
-            f"The activation is {phi!r}.",
+            f"The activation is {shown(phi)}.",
             "Neither a name, an activation nor a function was given.",
             "Use a name such as 'relu', or a function of an array.",
         )

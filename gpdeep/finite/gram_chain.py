@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from ..activations import Activation
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from ..result import FloatArray, IntArray
 from .backend import Backend, Normal
 from .orthonormal import coordinates, haar_frame
@@ -97,6 +99,7 @@ def run_gram_chain(
     samples, inputs = c.shape[0], c.shape[1]
     blocks = backend.blocks(samples)
     streams = backend.streams(rng, len(blocks), "gram")
+    _check_function(xp, phi, c[:1, :1, :1])
     carried: Any = None
     for number, (layer, after) in enumerate(itertools.zip_longest(layers, layers[1:]), start=1):
         next_c, counts = [], []
@@ -123,6 +126,28 @@ def run_gram_chain(
         c = xp.concat(next_c)
         _check_lengths(xp, c, number)
         yield c, xp.concat(counts)
+
+
+def _check_function(xp: Any, phi: Any, like: Any) -> None:
+    """Refuse a function of the user's that does not make an array of numbers of an array, entry by entry."""
+    if isinstance(phi, Activation):
+        return
+    h = xp.reshape(xp.linspace(-1.0, 1.0, 12, dtype=like.dtype, device=like.device), (1, 2, 6))
+    try:
+        made = phi(h)
+        fits = tuple(made.shape) == (1, 2, 6)
+    except (TypeError, AttributeError) as error:
+        raise _no_function(phi, f"fails on an array ({error})") from error
+    if not fits:
+        raise _no_function(phi, f"makes {shown(made, 60)} of an array of shape (1, 2, 6)")
+
+
+def _no_function(phi: Any, found: str) -> DomainError:
+    return DomainError(
+        f"The activation {shown(phi, 60)} {found}.",
+        "It is a function of a single number, a class, or one that changes the shape.",
+        "Give a function of an array that acts on each entry by itself, such as numpy.tanh.",
+    )
 
 
 def pre_activations(xp: Any, normal: Normal, c: Any, layer: GramLayer) -> Any:

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from ..activations import Activation, TwoSlope, activation
 from ..errors import DomainError, ValidityWarning
 from ..gaussian import iterate_angle_map
+from ..gaussian.arguments import callback, shown
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .backend import to_numpy
 from .chain import MEMORY_BUDGET
@@ -131,6 +132,8 @@ def angle_law(
     if isinstance(function, TwoSlope) and not plain:
         check_scale(weights, biases, function.second_moment, wirings)
     threshold = check_real("threshold", threshold, -1e300, 1e300)
+    if progress is not None:
+        callback("progress", progress, 1, len(layers))
     chosen = _choose(method, layers, function, plain)
     messages = _validity(chosen, layers)
     for message in messages:
@@ -209,9 +212,9 @@ def _choose(method: str, widths: IntArray, phi: Any, plain: bool) -> Method:
     relu = plain and phi.one_sided
     try:
         chosen = Method(method)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DomainError(
-            f"method is {method!r}.",
+            f"method is {shown(method)}.",
             "The name is misspelt.",
             f"Use one of: {', '.join(Method)}.",
         ) from error

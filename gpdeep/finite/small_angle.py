@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, psi, zeta
 
+from ..errors import DomainError
+from ..gaussian.arguments import as_floats, shown
 from ..result import FloatArray
 from .binomial import active_counts
 from .checks import check_width
@@ -109,7 +111,14 @@ def small_angle_cdf(n: int, r: ArrayLike) -> FloatArray:
     0.707106781187
     """
     k, weight, _ = active_counts(check_width(n, minimum=2), 2)
-    r = np.asarray(r, dtype=float)[..., None]
+    given = as_floats(r)
+    if given is None or np.isnan(given).any():
+        raise DomainError(
+            f"r is {shown(r)}.",
+            "It is no logarithm of a ratio: NaN, text, a truth value or a ragged list.",
+            "Give real numbers; infinities are allowed.",
+        )
+    r = given[..., None]
     ratio = np.exp(-np.logaddexp(0.0, -r))
     return np.asarray(betainc((k - 1) / 2, k / 2, ratio) @ weight)
 

@@ -19,14 +19,13 @@ same for n_out ≤ n_in; above, its columns have length σ_w instead of σ_w √
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_float, shown
 from ..result import IntArray
 
 _LARGEST = 1e50  # squares stay within float64
@@ -75,21 +74,18 @@ class Wiring:
         try:
             object.__setattr__(self, "kind", Kind(self.kind))
             object.__setattr__(self, "weights", Weights(self.weights))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise DomainError(
-                f"A layer is wired as '{self.kind}' with weights '{self.weights}'.",
+                f"A layer is wired as '{shown(self.kind)}' with weights '{shown(self.weights)}'.",
                 "A name is misspelt.",
                 f"Use one of {', '.join(Kind)}, and one of {', '.join(Weights)}.",
             ) from error
         for name in ("alpha", "beta"):
             value = getattr(self, name)
-            number = math.nan
-            if not isinstance(value, (bool, str)):
-                with contextlib.suppress(TypeError, ValueError):
-                    number = float(value)
+            number = as_float(value)
             if not abs(number) <= _LARGEST:
                 raise DomainError(
-                    f"{name} is {value!r}.",
+                    f"{name} is {shown(value)}.",
                     "Residual coefficients are finite numbers.",
                     f"Give {name} as a number such as 1.0.",
                 )
@@ -113,10 +109,10 @@ def layer_wirings(wiring: Any, widths: IntArray) -> tuple[Wiring, ...]:
     if wiring is None or isinstance(wiring, Wiring):
         wirings = [wiring or Wiring()] * len(widths)
     else:
-        wirings = list(wiring) if isinstance(wiring, Iterable) and not isinstance(wiring, (str, bytes)) else []
+        wirings = list(wiring) if isinstance(wiring, (list, tuple)) else []
     if len(wirings) != len(widths) or not all(isinstance(layer, Wiring) for layer in wirings):
         raise DomainError(
-            f"wiring is {wiring!r:.200}.",
+            f"wiring is {shown(wiring, 200)}.",
             f"It is no Wiring, or a list that does not fit {len(widths)} layers.",
             "Give one gpdeep.finite.Wiring, or a list with one for each hidden layer.",
         )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ..errors import DomainError, MemoryBudgetError
 from ..result import FloatArray
 from .angle_map import _log_sin2, _log_sin2_array, _next, _next_array
-from .arguments import angles, kink_in_range
+from .arguments import angles, kink_in_range, shown
 
 MEMORY_BUDGET = 2**31
 """Bytes that a path may take."""
@@ -72,7 +72,9 @@ def iterate_angle_map(theta0: float | ArrayLike, depth: int, kink: float = 1.0) 
     needed = 16 * layers * start.size
     if needed > MEMORY_BUDGET:
         raise MemoryBudgetError(
-            f"{layers} layers of {start.size} angles take {needed / 2**30:.1f} GiB; the budget is 2 GiB.",
+            f"{layers:.3g} layers of {start.size} angles take {needed / 2**30:.1f} GiB; the budget is 2 GiB."
+            if needed < 2**60
+            else f"{shown(layers)} layers of {start.size} angles take more memory than any machine has.",
             "The whole path is kept, every layer of every angle.",
             f"Use up to {MEMORY_BUDGET // (16 * start.size)} layers, fewer angles, or the law at large depth, "
             "gpdeep.meanfield.angle_asymptote.",
@@ -105,7 +107,7 @@ def depth_of(depth: Any) -> int:
         layers = 0
     if layers < 1:
         raise DomainError(
-            f"depth = {depth!r} is not an integer of 1 or more.",
+            f"depth = {shown(depth)} is not an integer of 1 or more.",
             "It is zero, negative, a truth value, or a float that came out of a division.",
             "Give the number of layers as an int, such as 50.",
         )

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
-from .arguments import exponents
+from .arguments import as_array, exponents, shown
 from .relu_moments import MAX_ORDER, relu_moment
 
 BLOCK = 1 << 19  # entries of the kernel computed at once: temporaries of 4 MiB each, no N x M x d array
@@ -147,7 +147,7 @@ def _order(order: int) -> int:
     (n,) = exponents(order=order)
     if 2 * n > MAX_ORDER:
         raise DomainError(
-            f"order = {n} is above {MAX_ORDER // 2}.",
+            f"order = {shown(n)} is above {MAX_ORDER // 2}.",
             "The kernel of that order exceeds the largest float64, 1.8e308, for equal inputs.",
             f"Use an order up to {MAX_ORDER // 2}; orders 0, 1 and 2 are the usual ones.",
         )
@@ -156,10 +156,7 @@ def _order(order: int) -> int:
 
 def _normalised(name: str, data: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """The rows divided by their lengths, and the lengths; zero rows stay zero."""
-    try:
-        given = np.asarray(data)
-    except ValueError:  # rows of unequal length
-        given = np.empty(0, dtype=object)
+    given = as_array(data)
     if given.ndim != 2 or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
         raise DomainError(
             f"{name} is an array of type {given.dtype} and shape {given.shape}"

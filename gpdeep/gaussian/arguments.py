@@ -2,33 +2,201 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
-from typing import Any
+from collections.abc import Collection, Mapping, Set
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DomainError
 from ..result import FloatArray
 
+T = TypeVar("T")
+
 PI_LOW = 1.2246467991473532e-16  # π minus the float nearest to it
+REAL_KINDS = "iuf"
+"""Kinds of numpy's types that hold real numbers; "b", truth values, are none."""
+LEAST_VARIANCE = 1e-300
+DEEPEST = 1e300  # of layers that laws of large depth are asked for
 KINK_ROUNDING = 4 * np.finfo(np.float64).eps  # (a-b)²/(a²+b²) may round to just above 2
 
 
-def exponents(**values: Any) -> tuple[int, ...]:
-    """The named values as Python integers, each 0 or more."""
-    return tuple(_exponent(name, value) for name, value in values.items())
+def dimensions(value: Any) -> int:
+    """Number of axes of an array or a tensor; 0 of anything else."""
+    axes = getattr(value, "ndim", None)
+    return axes if isinstance(axes, int) else 0
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """`value` as numpy reads it, and where it cannot an array of objects, which no check takes for numbers.
+
+    It cannot read rows of unequal length, and tensors that have a gradient, lie on a GPU, or are sparse, quantised or
+    without values; masked entries it would read, whatever lies below the mask.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return np.empty(1, dtype=object)
+    return np.empty(1, dtype=object) if np.ma.is_masked(value) else array
+
+
+def as_floats(value: Any, kinds: str = REAL_KINDS) -> FloatArray | None:
+    """`value` in float64, of the same shape; None if it is no array of real numbers."""
+    array = as_array(value)
+    if array.dtype.kind not in kinds:
+        return None
+    with np.errstate(over="ignore"):  # of long doubles, to infinity
+        return array.astype(np.float64)
+
+
+def as_float(value: Any) -> float:
+    """`value` as a float, NaN if it is no single real number: a truth value, text, a list, a tensor of several."""
+    if isinstance(value, (bool, np.bool_, str, bytes, complex, np.complexfloating)) or dimensions(value):
+        return math.nan
+    if hasattr(value, "__array__"):  # a number of numpy's, a tensor
+        array = as_floats(value)
+        return math.nan if array is None or array.ndim else float(array)
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return math.nan
+
+
+def shown(value: Any, most: int = 200) -> str:
+    """How a message spells `value`: short, and on one line."""
+    try:
+        return " ".join(repr(value).split())[:most]
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return f"an object of type {type(value).__name__} that cannot be written out"
+
+
+def text(value: Any) -> str:
+    """`value`, if it is a text, or how a message spells it: the names that users give to what they compare."""
+    return value if isinstance(value, str) else shown(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as a truth value: True, False, or numpy's of the same meaning."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DomainError(
+            f"{name} = {shown(value)} is neither True nor False.",
+            f"{name} switches something on or off; a number, text, None or an array was given.",
+            f"Give {name}=True or {name}=False.",
+        )
+    return bool(value)
+
+
+def choice(name: str, value: Any, known: Collection[str]) -> str:
+    """`value` as one of the texts in `known`."""
+    if not isinstance(value, str) or value not in known:
+        raise DomainError(
+            f"{name} = {shown(value)}.",
+            "It is misspelt, or no text.",
+            f"Use one of: {', '.join(map(repr, known))}.",
+        )
+    return value
+
+
+def entries(name: str, value: Any, of: str) -> list[Any]:
+    """The entries of `value`, a list or another collection with an order; `of` says of what."""
+    try:
+        if isinstance(value, (str, bytes, bytearray, Mapping, Set)) or getattr(value, "ndim", 1) == 0:
+            raise TypeError
+        return list(value)
+    except TypeError as error:
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            "A single entry, text, None, or a collection without an order was given.",
+            f"Give a list of {of}.",
+        ) from error
+
+
+def wholes(name: str, value: Any, low: int, high: int) -> list[int]:
+    """The entries of `value` as ints between `low` and `high`."""
+    return [whole(f"{name}[{k}]", entry, low, high) for k, entry in enumerate(entries(name, value, "integers"))]
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int between `low` and `high`; integers of numpy's pass, truth values and floats do not."""
+    try:
+        number = None if isinstance(value, (bool, np.bool_)) or dimensions(value) else operator.index(value)
+    except (TypeError, RuntimeError):
+        number = None
+    if number is None or not low <= number <= high:
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            f"{name} counts something, so it is an integer from {low} to {high}.",
+            f"Give an integer from {low} to {high}.",
+        )
+    return number
+
+
+def require_fitting(**arrays: Any) -> None:
+    """Refuse named arrays whose shapes do not broadcast."""
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    try:
+        np.broadcast_shapes(*shapes.values())
+    except ValueError as error:
+        raise DomainError(
+            "The shapes " + ", ".join(f"{shape} of {name}" for name, shape in shapes.items()) + " do not broadcast.",
+            "They are to be combined entry by entry, and arrays of other lengths or no entries were given.",
+            "Give numbers, or arrays of one shape.",
+        ) from error
+
+
+def callback(name: str, value: Any, *example: Any) -> Any:
+    """`value` as a function that can be called with arguments like `example`; what it does is the user's affair."""
+    fits = callable(value) and not isinstance(value, type)
+    if fits:
+        try:
+            inspect.signature(value).bind(*example)
+        except TypeError:
+            fits = False
+        except ValueError:  # a function of C without a signature
+            pass
+    if not fits:
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            f"It is no function, or none of {len(example)} argument{'s' if len(example) > 1 else ''}.",
+            f"Give a function that can be called with {len(example)}, or leave {name} out where it is optional.",
+        )
+    return value
+
+
+def instance(name: str, value: Any, kind: type[T], made_by: str) -> T:
+    """`value`, which must be a `kind`; `made_by` says which call makes one."""
+    if not isinstance(value, kind):
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            f"A {kind.__name__} is asked for here, and a {type(value).__name__} was given.",
+            f"Give what {made_by} returns.",
+        )
+    return value
+
+
+def exponents(most: int | None = None, **values: Any) -> tuple[int, ...]:
+    """The named values as Python integers, each 0 or more, and at most `most` where more would never end."""
+    numbers = tuple(_exponent(name, value) for name, value in values.items())
+    if most is not None and max(numbers) > most:
+        raise DomainError(
+            f"{' and '.join(values)}: {', '.join(map(shown, numbers))} exceeds {most}.",
+            "Exact integers of that many digits take hours.",
+            f"Use exponents up to {most}.",
+        )
+    return numbers
 
 
 def _exponent(name: str, value: Any) -> int:
     try:
         number = -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
-    except TypeError:
+    except (TypeError, RuntimeError):
         number = -1
     if number < 0:
         raise DomainError(
-            f"{name} = {value!r} is not an integer of 0 or more.",
+            f"{name} = {shown(value)} is not an integer of 0 or more.",
             "It is negative, a truth value, or a float that came out of a division.",
             f"Give {name} as an int, such as 2.",
         )
@@ -37,18 +205,15 @@ def _exponent(name: str, value: Any) -> int:
 
 def angles(theta: ArrayLike) -> FloatArray:
     """`theta` in float64, of the same shape, each in [0, π]; the float32 above π counts as π."""
-    try:
-        given = np.asarray(theta)
-        kind = str(given.dtype)
-    except ValueError:  # rows of unequal length
-        given, kind = np.empty(0, dtype=object), "object"
-    if given.dtype.kind not in "iuf":
+    given = as_array(theta)
+    if given.dtype.kind not in REAL_KINDS:
         raise DomainError(
-            f"theta is an array of type {kind}.",
+            f"theta is an array of type {given.dtype}.",
             "Angles are real numbers; text, truth values, complex numbers or ragged lists were given.",
             "Give a float or an array of floats, in radians.",
         )
-    wide = given.astype(np.float64)
+    with np.errstate(over="ignore"):
+        wide = given.astype(np.float64)
     if given.dtype == np.float32:
         wide = np.where(given == np.float32(np.pi), np.pi, wide)
     if not ((wide >= 0) & (wide <= np.pi)).all():
@@ -59,7 +224,7 @@ def angles(theta: ArrayLike) -> FloatArray:
 
 def angle(theta: float) -> float:
     """`theta` as a float in [0, π]: the quick path for one float."""
-    value = float(theta)
+    value = as_float(theta)
     if not 0.0 <= value <= math.pi:
         raise _not_an_angle(value, 1, 1)
     return value
@@ -67,13 +232,10 @@ def angle(theta: float) -> float:
 
 def kink_in_range(kink: float) -> float:
     """`kink` as a float in [0, 2]."""
-    try:
-        r = math.nan if isinstance(kink, (bool, np.bool_, str, bytes)) else float(kink)
-    except (TypeError, ValueError):
-        r = math.nan
+    r = as_float(kink)
     if not 0.0 <= r <= 2.0 + KINK_ROUNDING:
         raise DomainError(
-            f"kink = {kink!r} is not a number in [0, 2].",
+            f"kink = {shown(kink)} is not a number in [0, 2].",
             "A slope was given where the kink r = (a - b)²/(a² + b²) of both slopes is asked for.",
             "Give the kink: 1 for ReLU, or the attribute `kink` of an activation.",
         )
@@ -81,18 +243,15 @@ def kink_in_range(kink: float) -> float:
 
 
 def variances(name: str, value: Any) -> FloatArray:
-    """`value` in float64, of the same shape, each a positive finite number."""
-    try:
-        q = np.asarray(value)
-    except ValueError:  # rows of unequal length
-        q = np.empty(1, dtype=object)
-    if q.dtype.kind not in "iuf" or not ((q > 0) & np.isfinite(q)).all():
+    """`value` in float64, of the same shape, each positive and between 1e-300 and 1e300."""
+    q = as_floats(value)
+    if q is None or not ((q >= LEAST_VARIANCE) & (q <= 1 / LEAST_VARIANCE)).all():
         raise DomainError(
-            f"{name} = {value!r} is not a positive number, or holds one that is not.",
-            "A variance of 0, a negative or infinite one, NaN, text, or a standard deviation with a sign was given.",
+            f"{name} = {shown(value)} is not a positive number, or holds one that is not.",
+            "A variance of 0, a negative or infinite one (beyond 1e±300), NaN, text, or a signed number was given.",
             f"Give {name} as positive variances (squares of standard deviations), such as 1.0.",
         )
-    return q.astype(np.float64)
+    return q
 
 
 def variance(name: str, value: Any) -> float:
@@ -100,13 +259,13 @@ def variance(name: str, value: Any) -> float:
     q = variances(name, value)
     if q.ndim:
         raise DomainError(
-            f"{name} = {value!r} is an array of {q.size} numbers.",
+            f"{name} = {shown(value)} is an array of {q.size} numbers.",
             "One variance is asked for here.",
             f"Give {name} as a single number, and call once for each.",
         )
     if not 1e-100 <= q <= 1e100:
         raise DomainError(
-            f"{name} = {value!r} is a variance beyond 1e±100.",
+            f"{name} = {shown(value)} is a variance beyond 1e±100.",
             "Its powers leave the range of floating-point numbers.",
             "Give a variance nearer to 1; for homogeneous activations the answer does not depend on it.",
         )
@@ -115,15 +274,12 @@ def variance(name: str, value: Any) -> float:
 
 def real(name: str, value: Any, low: float, high: float, meaning: str) -> float:
     """`value` as a float with low < value < high; `meaning` says what it is."""
-    try:
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+    number = as_float(value)
     if not low < number < high:
         bounded = math.isfinite(low) or math.isfinite(high)
         limits = f"strictly between {low:g} and {high:g}" if bounded else "that is finite"
         raise DomainError(
-            f"{name} = {value!r:.200} is not a number {limits}.",
+            f"{name} = {shown(value)} is not a number {limits}.",
             f"{name} is {meaning}; NaN, text, None, a list or a number out of range was given.",
             f"Give {name} as a number {limits}.",
         )
@@ -131,15 +287,15 @@ def real(name: str, value: Any, low: float, high: float, meaning: str) -> float:
 
 
 def depths(depth: ArrayLike) -> FloatArray:
-    """`depth` in float64, each a finite number of layers from 1."""
-    layers = np.asarray(depth)
-    if layers.dtype.kind not in "iuf" or not ((layers >= 1) & np.isfinite(layers)).all():
+    """`depth` in float64, each a number of layers from 1 to `DEEPEST`."""
+    layers = as_floats(depth)
+    if layers is None or not ((layers >= 1) & (layers <= DEEPEST)).all():
         raise DomainError(
-            f"depth = {depth!r} is not a depth of 1 or more.",
+            f"depth = {shown(depth)} is not a depth of 1 to {DEEPEST:g}.",
             "Layers count from 1; layer 0 is the input itself.",
-            "Give a finite depth of 1 or more.",
+            f"Give a depth of 1 to {DEEPEST:g}.",
         )
-    return layers.astype(np.float64)
+    return layers
 
 
 def layer_count(depth: Any, most: int | None = None) -> int:
@@ -147,7 +303,7 @@ def layer_count(depth: Any, most: int | None = None) -> int:
     whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, (bool, np.bool_))
     if not whole or depth < 0 or (most is not None and depth > most):
         raise DomainError(
-            f"depth = {depth!r} is not a number of layers" + ("." if most is None else f" up to {most}."),
+            f"depth = {shown(depth)} is not a number of layers" + ("." if most is None else f" up to {most}."),
             f"Depth counts layers: an integer of 0 or more{'' if most is None else f', here {most} at most'}.",
             f"Give an int such as {1000 if most is None else min(1000, most)}.",
         )
@@ -156,14 +312,11 @@ def layer_count(depth: Any, most: int | None = None) -> int:
 
 def memory_budget(value: Any) -> int:
     """`value` as a number of bytes, positive and finite."""
-    try:
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not 0 < number < math.inf:
+    number = as_float(value)
+    if not 1 <= number < math.inf:
         raise DomainError(
-            f"memory_budget = {value!r} is not a number of bytes.",
-            "It is zero, negative, infinite, NaN, text, None or a list.",
+            f"memory_budget = {shown(value)} is not a number of bytes.",
+            "It is less than one byte, infinite, NaN, text, None or a list.",
             "Give for instance 4 * 2**30.",
         )
     return int(number)
@@ -185,7 +338,7 @@ def sine(theta: FloatArray) -> FloatArray:
 
 def _not_an_angle(first: float, outside: int, size: int) -> DomainError:
     return DomainError(
-        f"theta = {float(first)!r} is not in [0, π] ({outside} of {size} angles).",
+        f"theta = {shown(float(first))} is not in [0, π] ({outside} of {size} angles).",
         "Angles are in radians and unsigned; degrees, a signed angle, a cosine or a NaN was given.",
         "Convert to radians, take the absolute value, and compute angles as 2·arctan2(|u-v|, |u+v|).",
     )

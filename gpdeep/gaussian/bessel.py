@@ -24,6 +24,8 @@ from ..errors import DomainError
 from ..result import FloatArray
 from .arguments import angles, exponents, sine, supplement
 
+_MOST_POINTS = 100_000
+_HIGHEST = 2000
 Polynomial = tuple[int, ...]  # integer coefficients, of c^0 first; the zero polynomial is ()
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -37,7 +39,7 @@ def bessel_number(a: int, k: int) -> int:
     Parameters
     ----------
     a, k : int
-        0 or more, of any size.
+        From 0 to 100,000.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def bessel_number(a: int, k: int) -> int:
     Raises
     ------
     DomainError
-        `a` or `k` is no integer, or negative.
+        `a` or `k` is no integer, negative, or above 100,000.
 
     References
     ----------
@@ -60,7 +62,7 @@ def bessel_number(a: int, k: int) -> int:
     >>> [bessel_number(4, k) for k in range(5)]
     [3, 0, 6, 0, 1]
     """
-    a, k = exponents(a=a, k=k)
+    a, k = exponents(_MOST_POINTS, a=a, k=k)
     pairs, odd = divmod(a - k, 2)
     if odd or pairs < 0:
         return 0
@@ -75,7 +77,7 @@ def full_moment_polynomial(a: int, b: int) -> Polynomial:
     Parameters
     ----------
     a, b : int
-        Exponents, 0 or more.
+        Exponents from 0 to 2000.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def full_moment_polynomial(a: int, b: int) -> Polynomial:
     Raises
     ------
     DomainError
-        An exponent is no integer, or negative.
+        An exponent is no integer, negative, or above 2000.
 
     Notes
     -----
@@ -103,7 +105,7 @@ def full_moment_polynomial(a: int, b: int) -> Polynomial:
     >>> full_moment_polynomial(2, 2)
     (1, 0, 2)
     """
-    a, b = exponents(a=a, b=b)
+    a, b = exponents(_HIGHEST, a=a, b=b)
     return _trim([math.factorial(k) * bessel_number(a, k) * bessel_number(b, k) for k in range(min(a, b) + 1)])
 
 
@@ -155,7 +157,7 @@ def closed_form(a: int, b: int) -> ClosedForm:
     Parameters
     ----------
     a, b : int
-        Exponents, 0 or more, of any size.
+        Exponents from 0 to 2000.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def closed_form(a: int, b: int) -> ClosedForm:
     Raises
     ------
     DomainError
-        An exponent is no integer, or negative.
+        An exponent is no integer, negative, or above 2000.
 
     Notes
     -----
@@ -200,7 +202,7 @@ def closed_form(a: int, b: int) -> ClosedForm:
     >>> print(f"{closed_form(2, 2)(np.pi / 2):.15f}")
     0.250000000000000
     """
-    a, b = exponents(a=a, b=b)
+    a, b = exponents(_HIGHEST, a=a, b=b)
     low, high = min(a, b), max(a, b)
     u, v = _boundary_solutions(low)
     axis = _axis_row(high)

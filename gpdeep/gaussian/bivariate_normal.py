@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
+from .arguments import require_fitting, shown
 from .ramp_moments import kinks, normal_density, ramp_moment, ramp_product
 
 
@@ -140,9 +141,11 @@ def _arguments(h: Any, k: Any, rho: Any) -> tuple[FloatArray, FloatArray, FloatA
     correlation = kinks("rho", rho)
     if not (np.abs(correlation) <= 1).all():
         raise DomainError(
-            f"rho = {rho!r} is not in [-1, 1] everywhere.",
+            f"rho = {shown(rho)} is not in [-1, 1] everywhere.",
             "A covariance was given, or rounding took a correlation beyond 1.",
             "Divide by the standard deviations, and clip.",
         )
-    first, second, third = np.broadcast_arrays(kinks("h", h), kinks("k", k), correlation)
+    first, second = kinks("h", h), kinks("k", k)
+    require_fitting(h=first, k=second, rho=correlation)
+    first, second, third = np.broadcast_arrays(first, second, correlation)
     return first, second, third

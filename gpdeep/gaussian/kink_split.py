@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import DomainError
 from ..result import FloatArray
-from .arguments import angles, sine
+from .arguments import angles, as_floats, callback, real, shown, sine, variances, whole
 from .gauss_legendre import gauss_legendre
 
 REACH = 8.6  # P(|z| > 8.6) = 8e-18
 NODES = 20
 _PAIR_NODES = 16  # 256 instead of 400 a pair of panels; the error in one variable is still e^-39
+_MOST_NODES = 1000
+_FARTHEST = 1e6  # standard deviations: some 500,000 panels
 _WIDTH = 4.3  # of a panel, in standard deviations
 _SAME = 1e-15  # angles below are 0: the layer is narrower than the spacing of floats
 
@@ -64,9 +67,14 @@ def kink_split_rule(
     >>> print(f"{np.sum(w * np.maximum(z - 1, 0)):.12f}")
     0.083315470588
     """
-    s = np.sqrt(np.asarray(q, dtype=np.float64))[..., None]
+    nodes = whole("nodes", nodes, 1, _MOST_NODES)
+    reach = real("reach", reach, 0.0, _FARTHEST, "standard deviations that the rule covers")
+    s = np.sqrt(variances("q", q))[..., None]
+    if not s.size:
+        raise DomainError("There is no variance.", "q is an empty list.", "Give one variance or more.")
+    points = _places("knots", knots, s.shape[:-1])
     fixed = np.broadcast_to(_blocks(reach), (*s.shape[:-1], len(_blocks(reach))))
-    inner = np.clip(np.asarray(knots, dtype=np.float64) / s, -reach, reach)
+    inner = np.clip(points / s, -reach, reach)
     return _panel_rule(np.sort(np.concatenate([fixed, inner], axis=-1), axis=-1), nodes)
 
 
@@ -107,7 +115,8 @@ def kink_split_pair(
     Raises
     ------
     DomainError
-        An angle is out of range.
+        An angle, a variance or the reach is out of range, a knot is no finite number, or a function does not make an
+        array of an array.
 
     Notes
     -----
@@ -123,10 +132,38 @@ def kink_split_pair(
     0.33333333333333
     """
     at = angles(theta)
-    edges = np.unique(np.asarray([*knots, *breaks], dtype=np.float64))
-    jumps = np.asarray(knots, dtype=np.float64)
-    values = [_one_angle(g1, g2, t, float(q1), float(q2), jumps, edges, reach) for t in at.ravel().tolist()]
+    for name, function in (("g1", g1), ("g2", g2)):
+        callback(name, function, at)
+    first, second = (real(name, q, 0.0, math.inf, "a variance") for name, q in (("q1", q1), ("q2", q2)))
+    reach = real("reach", reach, 0.0, _FARTHEST, "standard deviations that both variables cover")
+    jumps = _places("knots", knots)
+    edges = np.unique(np.concatenate([jumps, _places("breaks", breaks)]))
+    values = [_one_angle(g1, g2, t, first, second, jumps, edges, reach) for t in at.ravel().tolist()]
     return np.array(values).reshape(at.shape)[()]
+
+
+def _places(name: str, values: Any, rows: tuple[int, ...] = ()) -> FloatArray:
+    """Where functions bend, as a vector of finite numbers, or one for each entry of an array of shape `rows`."""
+    places = as_floats(list(values) if isinstance(values, (list, tuple)) else values)
+    if places is None or places.shape[:-1] not in ((), rows) or not places.ndim or not np.isfinite(places).all():
+        raise DomainError(
+            f"{name} is {shown(values)}.",
+            "Knots are places on the real line; NaN, text, a single number or a table was given.",
+            f"Give {name} as a list of numbers, such as [0.0].",
+        )
+    return places
+
+
+def _of(g: Function, x: FloatArray) -> FloatArray:
+    """g(x), which must have the shape of x."""
+    value = as_floats(g(x))
+    if value is None or value.shape not in ((), x.shape):
+        raise DomainError(
+            f"A function makes no array of real numbers of shape {x.shape} of one of that shape.",
+            "It returns nothing, or acts on something else than each entry by itself.",
+            "Give a function of an array, such as numpy.tanh.",
+        )
+    return value
 
 
 def conditional_mean(
@@ -151,7 +188,7 @@ def conditional_mean(
         a = np.where(inside, (scaled[index - 1] - m[row]) / std, a)
         b = np.where(place < count[row] - 1, (scaled[np.minimum(index, len(edges))] - m[row]) / std, b)
     y, w = _panels(a, b, _PAIR_NODES)
-    panel = np.sum(w * g(m[row][:, None] + std * y), axis=-1)
+    panel = np.sum(w * _of(g, m[row][:, None] + std * y), axis=-1)
     return np.asarray(np.bincount(row // (len(block) - 1), weights=panel, minlength=len(mean)), dtype=np.float64)
 
 
@@ -163,7 +200,7 @@ def _one_angle(
     panels = [_blocks(reach), edges / s1]
     if sin < _SAME:
         z, w = _panel_rule(_merge([*panels, np.sign(cos) * edges / s2], reach), NODES)
-        return float(np.sum(w * g1(s1 * z) * g2(np.sign(cos) * s2 * z)))
+        return float(np.sum(w * _of(g1, s1 * z) * _of(g2, np.sign(cos) * s2 * z)))
     layer = abs(sin / cos)
     if layer < 1:
         centre = jumps / (s2 * cos)
@@ -171,7 +208,7 @@ def _one_angle(
         if s1 != s2 or cos < 0:  # otherwise the panels of g₁ serve F as well
             panels.append(edges / (s2 * cos))
     z, w = _panel_rule(_merge(panels, reach), _PAIR_NODES)
-    outer = w * g1(s1 * z)
+    outer = w * _of(g1, s1 * z)
     kept = np.abs(outer) > 1e-18 * np.abs(outer).max()  # where g₁ has decayed, F need not be known
     z, outer = z[kept], outer[kept]
     return float(np.sum(outer * conditional_mean(g2, s2 * cos * z, s2 * sin, edges, reach=reach)))

@@ -23,13 +23,14 @@ import numpy as np
 
 from ..errors import DomainError
 from ..result import FloatArray
-from .arguments import variances
+from .arguments import as_float, as_floats, callback, real, variances
 
 MAX_TERMS = 60_000
 _REACH = 12.6  # √f is 6e-18 of its top there
 _ROWS = 256
 _TAIL = 1e-17
 _BLOCK = 2**12
+_LEAST_STRIP = 1e-100
 
 
 def hermite_coefficients(function: Callable[[FloatArray], FloatArray], q: Any, strip: float) -> FloatArray:
@@ -68,7 +69,16 @@ def hermite_coefficients(function: Callable[[FloatArray], FloatArray], q: Any, s
     >>> print(np.round(a[:5] ** 2, 12) + 0.0)
     [0. 9. 0. 6. 0.]
     """
+    callback("function", function, np.zeros(2))
     s = np.sqrt(np.atleast_1d(variances("q", q)))
+    if s.ndim != 1 or not s.size:
+        raise DomainError(
+            f"q has the shape {s.shape}.",
+            "Coefficients are a row for each variance; none, or a table of them, was given.",
+            "Give one variance, or a list of them.",
+        )
+    if as_float(strip) != math.inf:
+        strip = real("strip", strip, _LEAST_STRIP, math.inf, "the distance S of the nearest singularity")
     terms = 64
     while True:
         a = _coefficients(function, s, strip, terms)
@@ -100,7 +110,13 @@ def _coefficients(function: Callable[[FloatArray], FloatArray], s: FloatArray, s
     z = h * np.arange(math.ceil(_REACH / h) + 1)
     root = np.exp(-(z**2) / 4) / (2 * math.pi) ** 0.25
     x = s[:, None] * z
-    right, left = np.asarray(function(x)), np.asarray(function(-x))
+    right, left = as_floats(function(x)), as_floats(function(-x))
+    if right is None or left is None or right.shape != x.shape or left.shape != x.shape:
+        raise DomainError(
+            f"φ makes no array of real numbers of shape {x.shape} of one of that shape.",
+            "It returns nothing, or acts on something else than each entry by itself.",
+            "Give a function of an array, such as numpy.tanh.",
+        )
     if not (np.isfinite(right).all() and np.isfinite(left).all()):
         raise DomainError(
             "φ is not finite at every argument that its expectations need.",

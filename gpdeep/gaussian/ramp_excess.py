@@ -14,6 +14,8 @@ from typing import Any
 
 from array_api_compat import device
 
+from .arguments import flag
+from .ramp_moments import kinks
 from .ramp_pairs import SPAN, cosine_excess, integrate_panels, prepared
 
 
@@ -48,7 +50,8 @@ def ramp_excess(h: Any, k: Any, rho: Any, *, slope: bool = False) -> Any:
     >>> print(f"{ramp_excess(0.0, 0.0, 1.0) + 0.5 / np.pi:.15f} {ramp_excess(0.5, 2.0, 0.0):.1f}")
     0.250000000000000 0.0
     """
-    xp, tensor, (h, k, rho) = prepared((h, k), rho, lambda value: value)
+    xp, tensor, (h, k, rho) = prepared((h, k), rho, lambda value: kinks("rho", value))
+    slope = flag("slope", slope)
     shape = rho.shape
     h, k, rho = (xp.reshape(value, (-1,)) for value in (h, k, rho))
     k = xp.where(rho < 0, -k, k)  # t → π - t turns k into -k

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
+from .arguments import as_floats, require_fitting, shown
 from .gauss_legendre import gauss_legendre
 
 MAX_POWER = 4
@@ -107,6 +108,7 @@ def ramp_product(h: ArrayLike, k: ArrayLike) -> Any:
     0.158655253931457 0.0
     """
     first, second = kinks("h", h), kinks("k", k)
+    require_fitting(h=first, k=second)
     ladder = _ladder(np.maximum(first, second))
     return (ladder[3] + np.abs(first - second) * ladder[2])[()]
 
@@ -124,12 +126,17 @@ def normal_density(x: ArrayLike) -> Any:
     float64 or ndarray, shape of x
         f(x), relative error below 1e-15: x = c + r with c a multiple of 1/16, so that c² is exact.
 
+    Raises
+    ------
+    DomainError
+        x is NaN or not a real number.
+
     Examples
     --------
     >>> print(f"{normal_density(0.0):.15f} {normal_density(30.0):.8e}")
     0.398942280401433 1.47364613e-196
     """
-    size = np.minimum(np.abs(np.asarray(x, dtype=np.float64)), 40.0)  # f(40) is 0 in float64
+    size = np.minimum(np.abs(kinks("x", x)), 40.0)  # f(40) is 0 in float64
     coarse = np.round(size * 16) / 16
     scale = 1 / math.sqrt(2 * math.pi)
     with np.errstate(under="ignore"):
@@ -158,17 +165,14 @@ def kinks(name: str, value: ArrayLike) -> FloatArray:
     DomainError
         It is NaN or not real.
     """
-    try:
-        given = np.asarray(value)
-    except ValueError:  # ragged
-        given = np.empty(0, dtype=object)
-    if given.dtype.kind not in "iuf" or np.isnan(given).any():
+    given = as_floats(value)
+    if given is None or np.isnan(given).any():
         raise DomainError(
-            f"{name} is {value!r}.",
+            f"{name} is {shown(value)}.",
             "A kink is a real number; text, a truth value, a complex number or NaN was given.",
             f"Give {name} as a float or an array of floats.",
         )
-    return np.clip(given.astype(np.float64), -_FARTHEST, _FARTHEST)
+    return np.clip(given, -_FARTHEST, _FARTHEST)
 
 
 def _ladder(h: ArrayLike) -> tuple[FloatArray, ...]:
@@ -221,7 +225,7 @@ def _power(p: Any) -> int:
         number = -1
     if not 0 <= number <= MAX_POWER:
         raise DomainError(
-            f"p = {p!r} is not an integer from 0 to {MAX_POWER}.",
+            f"p = {shown(p)} is not an integer from 0 to {MAX_POWER}.",
             "Moments of a ramp are given up to the fourth.",
             f"Give p as an int from 0 to {MAX_POWER}.",
         )

@@ -29,7 +29,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 from ..errors import DomainError
-from .arguments import angles
+from .arguments import angles, require_fitting
 from .gauss_legendre import gauss_legendre
 from .ramp_moments import kinks
 
@@ -282,7 +282,7 @@ def integrate_panels(
     start = 0
     while start < n:
         stop = min(n, start + max(1, _AT_ONCE // nodes))
-        longest = float(xp.max(length[start:stop]))
+        longest = largest(xp, length[start:stop])
         panels = max(1, math.ceil(longest / width - 1e-9))
         stop = min(stop, start + max(1, _AT_ONCE // (nodes * panels)))
         part = slice(start, stop)
@@ -308,16 +308,39 @@ def _arguments(h: Any, k: Any, theta: Any) -> tuple[Any, bool, tuple[Any, Any, A
     return prepared((h, k), theta, angles)
 
 
+def largest(xp: Any, values: Any) -> float:
+    """The largest entry as a number of Python, of which no gradient is asked."""
+    found = xp.max(values)
+    return float(found.detach() if is_torch_array(found) else found)
+
+
+def _wide(xp: Any, value: Any, place: Any) -> Any:
+    """`value`, a tensor or what numpy reads, as a float64 tensor there."""
+    if not is_torch_array(value):
+        return xp.asarray(kinks("An argument", value), device=place)
+    if value.is_meta or value.is_quantized or value.is_complex() or value.layout is not xp.strided:
+        raise DomainError(
+            f"A tensor of layout {value.layout} and type {value.dtype} on the device {value.device} was given.",
+            "It is sparse, quantised, complex, or without values.",
+            "Give dense tensors of real numbers: x.to_dense(), x.dequantize(), x.real.",
+        )
+    if bool(xp.any(xp.isnan(value))):
+        raise DomainError("A tensor holds NaN.", "An overflow or a missing value upstream.", "Give tensors of numbers.")
+    return xp.astype(value.to(place), xp.float64)
+
+
 def prepared(hk: tuple[Any, Any], last: Any, check: Callable[[Any], Any]) -> tuple[Any, bool, tuple[Any, Any, Any]]:
     """The namespace, whether it is torch's, and the three arguments as float64 of one shape."""
     tensors = [value for value in (*hk, last) if is_torch_array(value)]
     if not tensors:
         h, k = kinks("h", hk[0]), kinks("k", hk[1])
-        wide = np.asarray(check(last), dtype=np.float64)
+        wide = check(last)
+        require_fitting(h=h, k=k, last=wide)
         return array_namespace(wide), False, tuple(np.broadcast_arrays(h, k, wide))  # type: ignore[return-value]
     xp = array_namespace(tensors[0])
     place = device(tensors[0])
-    wide_ones = [xp.asarray(value, dtype=xp.float64, device=place) for value in (*hk, last)]
+    wide_ones = [_wide(xp, value, place) for value in (*hk, last)]
+    require_fitting(h=wide_ones[0], k=wide_ones[1], last=wide_ones[2])
     if check is angles:
         theta = wide_ones[2]
         if not bool(xp.all((theta >= 0) & (theta <= math.pi))):

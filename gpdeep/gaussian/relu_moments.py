@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..result import FloatArray
-from .arguments import angles, exponents, sine, supplement
+from .arguments import angles, exponents, shown, sine, supplement
 from .gauss_legendre import gauss_legendre
 
 MAX_ORDER = 300  # of a + b: K_301 is the first that exceeds float64
@@ -245,7 +245,7 @@ def _order(a: int, b: int) -> tuple[int, int]:
     a, b = exponents(a=a, b=b)
     if a + b > MAX_ORDER:
         raise DomainError(
-            f"a + b = {a + b} is above {MAX_ORDER}.",
+            f"a + b = {shown(a + b)} is above {MAX_ORDER}.",
             "The moment of that order exceeds the largest float64, 1.8e308, at θ = 0.",
             "Use a + b ≤ 300, or gpdeep.gaussian.closed_form, whose coefficients are exact integers.",
         )

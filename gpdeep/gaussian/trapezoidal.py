@@ -20,7 +20,9 @@ import numpy as np
 
 from ..errors import DomainError
 from ..result import FloatArray
+from .arguments import as_float, shown
 
+_LEAST_STRIP = 1e-100
 REACH = 9.4
 """Standard deviations: z⁴ f(z) is 2e-16 of its integral beyond, and f itself 1e-20."""
 MAX_NODES = 200_000
@@ -109,13 +111,14 @@ def trapezoidal_rule(q: float, strip: float) -> tuple[FloatArray, FloatArray]:
     >>> print(f"{w @ (1 / (1 + z**2)):.12f}")
     0.655679542419
     """
-    if not (0 < q < math.inf and strip > 0):
+    variance, distance = as_float(q), as_float(strip)
+    if not (0 < variance < math.inf and distance > _LEAST_STRIP):
         raise DomainError(
-            f"q = {q!r} and strip = {strip!r}.",
+            f"q = {shown(q)} and strip = {shown(strip)}.",
             "A variance or the width of the strip is zero, negative, infinite (the variance) or NaN.",
             "Give a positive variance and a positive distance of the nearest singularity from the real axis.",
         )
-    return rule_of_octave(octave(q), strip)
+    return rule_of_octave(octave(variance), distance)
 
 
 @lru_cache(maxsize=256)

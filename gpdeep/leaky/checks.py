@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import as_array, as_float, as_floats, real, shown
 from ..result import FloatArray
 from .geometry import Geometry
 from .nonlinearity import Nonlinearity
@@ -25,10 +24,10 @@ def check_numbers(name: str, value: Any) -> FloatArray:
         It is something else.
     """
     row, kind = _real_array(value)
-    if row is None or row.ndim > 1 or not row.size or not np.isfinite(row).all():
+    if row is None or row.ndim > 1 or not row.size or not (np.abs(row) <= _LARGEST).all():
         raise DomainError(
-            f"{name} is {kind}" + ("." if row is None else f", of shape {row.shape}: {row.tolist()!r:.100}."),
-            "Text, NaN, an infinity, an empty list or a matrix was given.",
+            f"{name} is {kind}" + ("." if row is None else f", of shape {row.shape}: {shown(row.tolist(), 100)}."),
+            "Text, NaN, an infinity (beyond 1e70), an empty list or a matrix was given.",
             f"Give {name} as a list of finite numbers.",
         )
     return np.atleast_1d(row)
@@ -117,7 +116,7 @@ def check_ends(X: Any, Y: Any, names: tuple[str, str] = ("X", "Y")) -> tuple[Flo
 
 def check_effective_depth(value: Any) -> float:
     """`value` as an effective depth L̃ > 0."""
-    return real("effective_depth", value, 0.0, math.inf, "the length L̃ of the path in natural time")
+    return real("effective_depth", value, 1e-30, 1e30, "the length L̃ of the path in natural time")
 
 
 def check_bias(value: Any) -> float:
@@ -133,7 +132,7 @@ def check_gamma(value: Any) -> float:
 def check_terminal_weight(value: Any) -> float:
     """`value` as the weight λ > 0 of the action beside the terminal cost."""
     return real(
-        "terminal_weight", value, 0.0, math.inf, "the weight λ of the action in C + λS; without it the end is fixed"
+        "terminal_weight", value, 1e-100, 1e150, "the weight λ of the action in C + λS; without it the end is fixed"
     )
 
 
@@ -170,24 +169,16 @@ def check_kernel(name: str, A: FloatArray, geometry: Geometry) -> None:
 
 def _real_array(value: Any) -> tuple[FloatArray | None, str]:
     """`value` in float64, or None, and what it is."""
-    try:
-        given = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError):  # rows of unequal length; tensors with a gradient
-        return None, "no array of numbers"
     if np.ma.is_masked(value):
         return None, "an array with masked entries"
-    kind = f"an array of type {given.dtype}"
-    return (given.astype(np.float64) if given.dtype.kind in "iuf" else None), kind
+    return as_floats(value), f"an array of type {as_array(value).dtype}"
 
 
 def _from_zero(name: str, value: Any, meaning: str) -> float:
-    try:
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+    number = as_float(value)
     if not 0.0 <= number <= _LARGEST:
         raise DomainError(
-            f"{name} = {value!r:.200} is not a number of 0 or more.",
+            f"{name} = {shown(value)} is not a number of 0 or more.",
             f"{name} is {meaning}; a negative number, NaN, text, None, a list or one beyond 1e70 was given.",
             f"Give {name} as a finite number, 0 or more.",
         )

@@ -30,6 +30,7 @@ from .path_newton import Descent
 from .problem import PathProblem
 from .search import NEAR_DELTAS
 
+_LEAST = 1e-6
 NUMBERS = ("hamiltonian", "rank_like")
 
 
@@ -136,10 +137,10 @@ def continue_in_depth(result: GeodesicResult, effective_depths: Any, *, rtol: fl
         )
     wanted = real("rtol", rtol, 1e-15, 1.0, "the wanted relative error of the actions")
     depths = check_numbers("effective_depths", effective_depths)
-    if not (depths > 0).all():
+    if not (depths >= _LEAST).all():
         raise DomainError(
             f"effective_depths holds {depths.min():g}.",
-            "Depths are positive.",
+            f"Depths are {_LEAST:g} or more: on the way to smaller ones the speed grows without bound.",
             "Give positive numbers such as [3, 7, 14].",
         )
     if result.terminal_weight is not None or not result.geometry.phi.smooth:

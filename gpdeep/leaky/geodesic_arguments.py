@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import as_array, real, shown
 from ..result import FloatArray
 from .boundary import Boundary, Fixed, LearnedReadIn, LearnedReadout, ReadOut
 from .checks import (
@@ -56,7 +56,7 @@ def end_points(
     if read_in is not None and read_in_penalty is not None:
         raise _both("read_in", "read_in_penalty")
     if terminal_weight is None:
-        if cost != "squared" or read_out is not None or read_out_penalty is not None:
+        if not (isinstance(cost, str) and cost == "squared") or read_out is not None or read_out_penalty is not None:
             raise DomainError(
                 "A cost or a read-out was given without terminal_weight.",
                 "The end of the path is held at Y then, and nothing is read out.",
@@ -123,9 +123,11 @@ def _terminal(
 ) -> tuple[Boundary, FloatArray]:
     """The priced end, and where a search may expect it."""
     weight = check_terminal_weight(terminal_weight)
-    if cost not in _COSTS:
+    if not isinstance(cost, str) or cost not in _COSTS:
         raise DomainError(
-            f"cost = {cost!r} is not one of {', '.join(_COSTS)}.", "It is misspelt, or a function.", "Use one of these."
+            f"cost = {shown(cost)} is not one of {', '.join(_COSTS)}.",
+            "It is misspelt, or a function.",
+            "Use one of these.",
         )
     if read_out is not None and read_out_penalty is not None:
         raise _both("read_out", "read_out_penalty")
@@ -157,10 +159,7 @@ def _terminal(
 
 def _onehot(Y: Any, classes: int, N: int) -> FloatArray:
     """One-hot columns (classes, N) from those, or from integers (N,)."""
-    try:
-        given = np.asarray(Y)
-    except ValueError:  # rows of unequal length
-        given = np.empty(0, dtype=object)
+    given = as_array(Y)
     if given.ndim == 1 and given.dtype.kind in "iu" and len(given) == N and ((given >= 0) & (given < classes)).all():
         return np.eye(classes)[:, given]
     if given.ndim == 2 and given.shape == (classes, N) and given.dtype.kind in "iuf":
@@ -188,7 +187,7 @@ def first_path(problem: PathProblem, start: Any) -> HermitePath | None:
         start = (start.p, start.A, start.B)
     if not isinstance(start, (tuple, list)) or len(start) not in (2, 3):
         raise DomainError(
-            f"start is {start!r:.60}.",
+            f"start is {shown(start, 60)}.",
             "A start is a path: places p in [0, 1] with representations there.",
             "Give a GeodesicResult, or (p, A) or (p, A, B) with shapes (P,), (P, w, N), (P, w, N).",
         )
@@ -238,9 +237,9 @@ def check_seed(seed: Any) -> None:
     DomainError
         It is negative, a float, a text, ...
     """
-    try:
-        np.random.SeedSequence(seed.entropy if isinstance(seed, np.random.SeedSequence) else seed)
-    except (TypeError, ValueError) as error:
+    if isinstance(seed, np.random.SeedSequence):
+        return
+    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise DomainError(
-            f"seed = {seed!r:.80} is no seed ({error}).", "It is negative, or not an integer.", "Give an int from 0."
-        ) from error
+            f"seed = {shown(seed, 80)} is no seed.", "It is negative, or not an integer.", "Give an int from 0."
+        )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..activations.base import Activation
 from ..errors import DomainError
+from ..gaussian.arguments import as_floats, shown
 from ..result import SCHEMA_VERSION, FloatArray, Result, render_table
 from .bottleneck import Bottleneck
 from .checks import check_geometry
@@ -156,14 +157,14 @@ class GeodesicResult(Result):
         DomainError
             p holds something else.
         """
-        places = np.asarray(p)
-        if places.dtype.kind not in "iuf" or not ((places >= 0) & (places <= 1)).all():
+        places = as_floats(p)
+        if places is None or not ((places >= 0) & (places <= 1)).all():
             raise DomainError(
-                f"p = {p!r:.80}.",
+                f"p = {shown(p, 80)}.",
                 "Places on a path run from 0 (input) to 1 (output).",
                 "Give numbers in [0, 1].",
             )
-        return self._interpolated.at(self.effective_depth * places.astype(np.float64))
+        return self._interpolated.at(self.effective_depth * places)
 
     def network(self, depth: int | None = None, steps: Any = None) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Steps ρ (L,), weights W (L, w, w + 1) and nodes A (L + 1, w, N) of a network of L layers along the path.

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..errors import ConvergenceError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import callback, real
 from ..result import FloatArray, Status, StatusCode
 from .bottleneck import COARSE, read_bottleneck
 from .descent import CriticalPath
@@ -26,6 +26,7 @@ from .problem import PathProblem
 from .row_space import RowSpace
 from .search import Found, from_path, search
 
+_MOST_STARTS, _MOST_WORKERS = 100_000, 1000
 _LEAST = 1e-10  # of S + C/λ: gradients are solved to 1e-10
 
 
@@ -121,9 +122,11 @@ def geodesic(
     2.2509779286 2.2509779286
     """
     wanted = real("rtol", rtol, 1e-15, 1.0, "the wanted relative error of the action")
-    starts = None if starts is None else counted("starts", starts)
-    workers = counted("workers", workers)
+    starts = None if starts is None else counted("starts", starts, _MOST_STARTS)
+    workers = counted("workers", workers, _MOST_WORKERS)
     check_seed(seed)
+    if progress is not None:
+        callback("progress", progress, 1, 1)
     problem = end_points(
         X,
         Y,
@@ -139,12 +142,12 @@ def geodesic(
         read_out_penalty=read_out_penalty,
         width=width,
     )
-    options = {
+    options: dict[str, Any] = {
         "effective_depth": problem.T,
         "activation": problem.geometry.phi.phi.name,
         "bias": problem.geometry.bias,
         "gamma": problem.geometry.gamma,
-        "terminal_weight": terminal_weight,
+        "terminal_weight": None if terminal_weight is None else float(terminal_weight),
         "cost": cost if terminal_weight is not None else None,
         "starts": starts,
         "seed": seed if isinstance(seed, int) else None,
@@ -162,7 +165,7 @@ def geodesic(
         if not found.paths:
             raise no_path(problem, found.attempts)
         options["starts"] = found.attempts
-        return result_of(found, options, wanted, terminal_weight)
+        return result_of(found, options, wanted, options["terminal_weight"])
 
 
 def no_path(problem: PathProblem, attempts: int) -> ConvergenceError:

@@ -76,7 +76,7 @@ class Geometry:
         ∂Ḃ_ai/∂A_cj = -δ_ac s'_ai G_ij s'_cj - δ_ac δ_ij s''_ai (sG)_ai,     G = BᵀB
         """
         w, n = A.shape[-2:]
-        batch = A.shape[:-2]
+        batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
         s, d, curvature = self.phi.value(A), self.phi.slope(A), self.phi.curvature(A)
         G = transposed(B) @ B
         of_a = np.einsum("...aj,...ci,...cj->...aicj", B, s, d)

@@ -27,6 +27,7 @@ from .checks import check_effective_depth, check_matrices
 from .network_arguments import checked_rho, counted, layer_matrices
 
 _ROUNDING = 1e-12
+_MOST_SWEEPS = 10_000
 
 
 def distances(A: Any, rho: Any) -> FloatArray:
@@ -117,7 +118,7 @@ def equidistribute(
     """
     steps, depth = checked_rho(rho), check_effective_depth(effective_depth)
     raised = real("floor", floor, -1e-300, 1e6, "what the speed is raised by, in units of its mean")
-    longest = real("most", most, 0.0, 1.0, "the longest step in natural time, ρ_l L̃") / depth
+    longest = real("most", most, 1e-12, 1.0, "the longest step in natural time, ρ_l L̃") / depth
     needed = math.ceil((1 - _ROUNDING) / longest)
     if len(steps) < needed:
         raise DomainError(
@@ -127,7 +128,7 @@ def equidistribute(
         )
     path = layer_matrices("A", A, len(steps))
     nodes = _nodes(steps)
-    for _ in range(counted("sweeps", sweeps)):
+    for _ in range(counted("sweeps", sweeps, _MOST_SWEEPS)):
         density = distances(_at(_nodes(steps), nodes, path), steps)
         density = density + raised * float(steps @ density)
         if not density.any():

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError, ValidityWarning
+from ..gaussian.arguments import flag
 from ..result import FloatArray
 from .checks import check_effective_depth, check_matrix
 from .geometry import Geometry, inner
@@ -68,10 +69,11 @@ def forward(
     >>> forward([[1.0]], np.zeros((2, 1, 1)), [0.5, 0.5], 1.0, bias=0.0).ravel()
     array([1.  , 0.5 , 0.25])
     """
-    h = layer_steps(rho, effective_depth)
+    depth = check_effective_depth(effective_depth)
+    h = layer_steps(rho, depth)
     geometry = geometry_of(activation, bias)
     start = check_matrix("X", X)
-    w = natural_weights(weights, len(h), start.shape[0], effective_depth, geometry)
+    w = natural_weights(weights, len(h), start.shape[0], depth, geometry)
     return representations(start, w, h, geometry)
 
 
@@ -113,10 +115,11 @@ def backward(
     >>> backward(A, [[1.0]], np.zeros((2, 1, 1)), [0.5, 0.5], 1.0, bias=0.0).ravel()
     array([0.25, 0.5 , 1.  ])
     """
-    h = layer_steps(rho, effective_depth)
+    depth = check_effective_depth(effective_depth)
+    h = layer_steps(rho, depth)
     geometry = geometry_of(activation, bias)
     path = layer_matrices("A", A, len(h))
-    w = natural_weights(weights, len(h), path.shape[1], effective_depth, geometry)
+    w = natural_weights(weights, len(h), path.shape[1], depth, geometry)
     end = shaped_matrix("end_momentum", end_momentum, path.shape[1:])
     return momenta(geometry.phi.slope(path[:-1]), end, w, h)
 
@@ -208,7 +211,7 @@ def layer_energies(
     h = layer_steps(rho, depth, len(path) - 1)
     w = natural_weights(weights, len(h), path.shape[1], depth, geometry)
     warn_if_meaningless(relative_distance(w, geometry.weights(path[:-1], momentum[1:])))
-    return depth * natural_energies(path, momentum, h, geometry, corrected)
+    return depth * natural_energies(path, momentum, h, geometry, flag("corrected", corrected))
 
 
 def sample_invariant(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_floats, shown
 from ..result import FloatArray
 from .checks import check_bias, check_effective_depth, check_matrices, check_matrix
 from .geometry import Geometry
@@ -49,26 +50,25 @@ def layer_steps(rho: Any, effective_depth: Any, layers: int | None = None) -> Fl
 
 def checked_rho(rho: Any) -> FloatArray:
     """ρ_l, shape (L,): positive, of sum 1."""
-    try:
-        steps = np.asarray(rho, dtype=np.float64)
-    except (TypeError, ValueError):
-        steps = np.empty(0)
-    if steps.ndim != 1 or not steps.size or not (steps > 0).all() or not abs(steps.sum() - 1) <= _SUM:
+    given = as_floats(rho)
+    steps = np.empty(0) if given is None else given
+    positive = steps.ndim == 1 and steps.size > 0 and bool(((steps > 0) & (steps <= 1 + _SUM)).all())
+    if not positive or not abs(steps.sum() - 1) <= _SUM:
         raise DomainError(
-            f"rho = {rho!r:.80} has shape {steps.shape} and sum {float(np.sum(steps)):.9g}.",
+            f"rho = {shown(rho, 80)} has shape {steps.shape}" + (f" and sum {steps.sum():.9g}." if positive else "."),
             "The steps of the layers are positive and divide the interval [0, 1].",
             "Give L positive steps of sum 1, such as numpy.full(L, 1 / L).",
         )
     return steps
 
 
-def counted(name: str, value: Any) -> int:
-    """A number of layers, sweeps or iterations: an integer from 1."""
+def counted(name: str, value: Any, most: int = 10**6) -> int:
+    """A number of layers, sweeps or iterations: an integer from 1 to `most`."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
-    if not whole or value < 1:
+    if not whole or not 1 <= value <= most:
         raise DomainError(
-            f"{name} = {value!r:.80}.",
-            f"{name} counts something: it is an integer from 1.",
+            f"{name} = {shown(value, 80)}.",
+            f"{name} counts something: it is an integer from 1 to {most}.",
             "Give for instance 24; a float needs int(...).",
         )
     return int(value)

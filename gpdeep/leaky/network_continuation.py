@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.arguments import real
+from ..gaussian.arguments import instance, real
 from ..result import FloatArray
 from .checks import check_effective_depth, check_terminal_weight
 from .geometry import Geometry, transposed
@@ -92,6 +92,7 @@ def continue_network(
     >>> print(f"{deep.action:.5f} {1.5 * (1 - (1 - 0.25**0.1) / 0.3) ** 2:.5f}")
     0.48479 0.48479
     """
+    instance("solution", solution, NetworkSolution, "train_network")
     depth, o = check_effective_depth(effective_depth), solution.options
     weight = o["terminal_weight"] if terminal_weight is None else check_terminal_weight(terminal_weight)
     steps = solution.rho if rho is None else checked_rho(rho)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_array, as_floats, shown
 from ..result import FloatArray
 
 
@@ -93,6 +94,7 @@ class CrossEntropy:
         return root
 
 
+_LARGEST = 1e70  # as of all matrices
 COSTS: dict[str, type[SquaredCost] | type[CrossEntropy]] = {"squared": SquaredCost, "cross_entropy": CrossEntropy}
 
 
@@ -112,17 +114,19 @@ def cost_of(name: str, target: Any, outputs: int, samples: int) -> Cost:
         The name is unknown, the shape does not fit, a number is not finite, or a column is no probability.
     """
     if not isinstance(name, str) or name not in COSTS:
-        raise DomainError(f"cost = {name!r}.", "The name is misspelt.", f"Use {' or '.join(COSTS)}.")
-    given = np.asarray(target)
+        raise DomainError(f"cost = {shown(name)}.", "The name is misspelt.", f"Use {' or '.join(COSTS)}.")
+    given = as_array(target)
     if name == "cross_entropy" and given.ndim == 1:
         given = _one_hot(given, outputs)
-    if given.dtype.kind not in "iuf" or given.shape != (outputs, samples) or not np.isfinite(given).all():
+    wide = as_floats(given)
+    if wide is None or given.shape != (outputs, samples) or not (np.abs(wide) <= _LARGEST).all():
         raise DomainError(
             f"Y has shape {given.shape} and dtype {given.dtype}; the outputs are {outputs} x {samples}.",
-            "Rows are outputs and columns samples; perhaps it is transposed, holds NaN, or a read-out is missing.",
+            "Rows are outputs and columns samples; perhaps it is transposed, holds NaN or numbers beyond 1e70, or a "
+            "read-out is missing.",
             f"Give finite targets of shape {outputs, samples}, or a read_out of shape (d, width).",
         )
-    Y = given.astype(np.float64)
+    Y = wide
     if name == "squared":
         return SquaredCost(Y)
     if (Y < 0).any() or not np.allclose(Y.sum(axis=0), 1, rtol=0, atol=1e-9):
@@ -138,7 +142,7 @@ def _one_hot(classes: Any, outputs: int) -> FloatArray:
     """Columns with a single 1."""
     if classes.dtype.kind not in "iu" or (classes.size and (classes.min() < 0 or classes.max() >= outputs)):
         raise DomainError(
-            f"Y holds class numbers {classes!r:.80} for {outputs} outputs.",
+            f"Y holds class numbers {shown(classes, 80)} for {outputs} outputs.",
             "Classes count from 0, and each needs its output.",
             f"Give integers from 0 to {outputs - 1}, or a read_out with more rows.",
         )

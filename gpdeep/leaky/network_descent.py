@@ -43,6 +43,7 @@ class Descent:
     products: int
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # such steps are refused, and not converged is said
 def descend(objective: Objective, start: Parameters, tol: float, most: int) -> Descent:
     """From `start` until the stationarity residual is at most `tol`, for at most `most` iterations.
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError, MemoryBudgetError
+from ..gaussian.arguments import as_float, real, shown
 from ..gaussian.arguments import memory_budget as checked_budget
-from ..gaussian.arguments import real
 from ..result import FloatArray
 from .checks import check_effective_depth, check_matrix, check_terminal_weight
+from .geodesic_arguments import check_seed
 from .geometry import Geometry
 from .network_arguments import checked_rho, counted, geometry_of, layer_steps, natural_weights
 from .network_continuation import ON_THE_WAY, deepened
@@ -177,12 +178,9 @@ def _from_shallow(objective: Objective, start: Parameters, depth: float, tol: fl
 
 
 def _small(layers: int, width: int, geometry: Geometry, rng: Any) -> FloatArray:
-    try:
-        draw = np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise DomainError(
-            f"rng = {rng!r:.80} is no seed ({error}).", "It is negative, or not an integer.", "Give an int from 0."
-        ) from error
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        check_seed(rng)
+    draw = np.random.default_rng(rng)
     return _SMALL * draw.standard_normal((layers, width, width + bool(geometry.bias)))
 
 
@@ -190,7 +188,7 @@ def _steps(layers: Any, rho: Any) -> FloatArray:
     """ρ_l, from one of the two."""
     if (layers is None) == (rho is None):
         raise DomainError(
-            f"layers = {layers!r:.40} with rho = {rho!r:.40}.",
+            f"layers = {shown(layers, 40)} with rho = {shown(rho, 40)}.",
             "Either the number of equal layers is wanted, or their steps one by one.",
             "Give layers=24, or rho=...",
         )
@@ -204,7 +202,7 @@ def _smoothed(geometry: Geometry, sharpness: Any) -> Geometry:
     """Kinks rounded as asked for, and at 20 where nobody asked."""
     if sharpness is None:
         wanted = geometry.phi.sharpness if geometry.phi.rounded else SHARPNESS
-    elif sharpness == math.inf:
+    elif as_float(sharpness) == math.inf:
         wanted = math.inf
     else:
         wanted = real("sharpness", sharpness, 0.0, 1e100, "how sharp kinks of the activation are rounded")
@@ -213,7 +211,7 @@ def _smoothed(geometry: Geometry, sharpness: Any) -> Geometry:
 
 def _reading(name: str, value: Any, penalty: Any, known: int, inner: bool) -> tuple[FloatArray | None, float | None]:
     """E or R, and what it costs; `known` is the number of columns. The identity where it is learned from nothing."""
-    price = None if penalty is None else real(f"{name}_penalty", penalty, 0.0, math.inf, "what it costs, times ½|.|²")
+    price = None if penalty is None else real(f"{name}_penalty", penalty, 1e-50, 1e50, "what it costs, times ½|.|²")
     if value is None:
         return (None if price is None else np.eye(known)), price
     M = check_matrix(name, value)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConvergenceError, DomainError
+from ..gaussian.arguments import shown
 from ..result import FloatArray
 from .boundary import Fixed
 from .checks import check_numbers
@@ -26,14 +27,15 @@ from .path_newton import Descent, with_multipliers
 from .path_system import PathAction
 
 _MOST = 0.95  # the longest step that is chosen; 1 is where a layer forgets its input
+_DEEPEST = 10**6
 _DELTA, _LEAST = 1e-3, 1e-6
 
 
 def chosen_steps(path: HermitePath, effective_depth: float, depth: int, steps: Any) -> FloatArray:
     """ρ of `depth` layers: None for equal shares of change along the path, "equal", or the numbers given."""
-    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 1:
+    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or not 1 <= depth <= _DEEPEST:
         raise DomainError(
-            f"depth = {depth!r} is not a number of layers.",
+            f"depth = {shown(depth)} is not a number of layers from 1 to {_DEEPEST}.",
             "Layers are counted: an integer of 1 or more.",
             "Give for instance depth=40.",
         )

@@ -10,12 +10,17 @@ So any graph of such operations ends in one affine form over nothing but the sur
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError, MemoryBudgetError
+from ..gaussian.arguments import REAL_KINDS, as_array, shown, whole
+from ..gaussian.arguments import memory_budget as bytes_of
 from ..result import FloatArray
 
+_MOST_INPUTS = 10**9
+_LARGEST = 1e100
 _COPIES = 3  # of a form: the one that is read, the one that is made, and a skip
 
 
@@ -47,9 +52,9 @@ class AffineForms:
     """
 
     def __init__(self, inputs: int, memory_budget: int = 2**32) -> None:
-        self._inputs = inputs
-        self._columns = 1 + inputs
-        self._budget = memory_budget
+        self._inputs = whole("inputs", inputs, 1, _MOST_INPUTS)
+        self._columns = 1 + self._inputs
+        self._budget = bytes_of(memory_budget)
         self.matrices: list[FloatArray] = []
         self.slopes: list[FloatArray] = []
 
@@ -60,6 +65,8 @@ class AffineForms:
 
     def dense(self, form: FloatArray, weight: FloatArray, bias: FloatArray | None = None) -> FloatArray:
         """W v + b."""
+        form, weight = self._form(form), _real("weight", weight)
+        bias = None if bias is None else _real("bias", bias)
         if weight.ndim != 2 or weight.shape[1] != len(form) or (bias is not None and bias.shape != weight.shape[:1]):
             raise DomainError(
                 f"A layer of shape {weight.shape} is given {len(form)} features.",
@@ -71,10 +78,20 @@ class AffineForms:
 
     def scale(self, form: FloatArray, factor: FloatArray | float, shift: FloatArray | None = None) -> FloatArray:
         """Channel by channel factor · v + shift."""
-        return self._shifted(np.broadcast_to(factor, len(form))[:, None] * form, shift)
+        form, factors = self._form(form), _real("factor", factor)
+        shift = None if shift is None else _real("shift", shift)
+        for name, given in (("factor", factors), ("shift", np.zeros(()) if shift is None else shift)):
+            if given.shape not in ((), (1,), (len(form),)):
+                raise DomainError(
+                    f"{name} has shape {given.shape} for {len(form)} channels.",
+                    "There is one number for each channel, or one for all.",
+                    f"Give {len(form)} numbers.",
+                )
+        return self._shifted(np.broadcast_to(factors, len(form))[:, None] * form, shift)
 
     def add(self, *forms: FloatArray) -> FloatArray:
         """v + v' + ..."""
+        forms = tuple(map(self._form, forms))
         if len({len(form) for form in forms}) != 1:
             raise DomainError(
                 f"Vectors of {', '.join(str(len(form)) for form in forms)} features are added.",
@@ -88,11 +105,15 @@ class AffineForms:
 
     def concatenate(self, *forms: FloatArray) -> FloatArray:
         """(v, v', ...)."""
+        forms = tuple(map(self._form, forms))
+        if not forms:
+            raise DomainError("Nothing is concatenated.", "The list of vectors is empty.", "Give one vector or more.")
         self._require(sum(len(form) for form in forms))
         return np.concatenate([self._widened(form) for form in forms])
 
     def activate(self, form: FloatArray, slopes: FloatArray) -> FloatArray:
         """max(v, 0) + a min(v, 0) with slopes a; those equal to 1 leave their channel as it is."""
+        form, slopes = self._form(form), _real("slopes", slopes)
         if slopes.shape != (len(form),):
             raise DomainError(
                 f"{slopes.size} slopes are given for {len(form)} channels.",
@@ -103,7 +124,7 @@ class AffineForms:
         if not active.size:
             return form
         self.matrices.append(self._widened(form)[active])
-        self.slopes.append(slopes[active].astype(np.float64))
+        self.slopes.append(slopes[active])
         first = self._columns
         self._columns += active.size
         self._require(len(form))
@@ -114,7 +135,19 @@ class AffineForms:
 
     def widened(self, form: FloatArray) -> FloatArray:
         """`form` over all variables so far."""
-        return self._widened(form)
+        return self._widened(self._form(form))
+
+    def _form(self, form: Any) -> FloatArray:
+        """What this object's methods return: a matrix over the constant, the inputs and some of the units so far."""
+        rows = _real("form", form)
+        if rows.ndim != 2 or not 1 + self._inputs <= rows.shape[1] <= self._columns:
+            raise DomainError(
+                f"A form has shape {rows.shape}.",
+                f"It has a row for each channel and {1 + self._inputs} to {self._columns} columns: the constant, the "
+                "inputs, and the units that are active so far.",
+                "Give what .input() or another method of the same object returned.",
+            )
+        return rows
 
     def _shifted(self, form: FloatArray, shift: FloatArray | None) -> FloatArray:
         if shift is not None:
@@ -136,6 +169,20 @@ class AffineForms:
                 f"{self._inputs} inputs.",
                 "Cut the chain (cuts='cheapest'), linearise more units, or raise memory_budget.",
             )
+
+
+def _real(name: str, value: Any) -> FloatArray:
+    """`value` as an array of ordinary real numbers, without a copy where it is one."""
+    array = as_array(value)
+    if array.dtype.kind in REAL_KINDS:
+        array = array.astype(np.float64, copy=False)
+    if array.dtype != np.float64 or not (np.abs(array) <= _LARGEST).all():
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            "It holds NaN, numbers beyond 1e100, text, truth values or rows of unequal length.",
+            f"Give {name} as an array of finite real numbers.",
+        )
+    return array
 
 
 def units(values: FloatArray, slopes: Sequence[float] | FloatArray) -> FloatArray:

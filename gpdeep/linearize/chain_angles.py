@@ -30,7 +30,7 @@ from ..errors import DomainError, ValidityWarning
 from ..finite import LawError
 from ..finite.checks import check_integer, check_widths
 from ..gaussian import angle_map, log_sin2_next
-from ..gaussian.arguments import angle
+from ..gaussian.arguments import angle, choice
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .angle_prediction import AnglePrediction
 from .chain_profile import ChainProfile, as_profile
@@ -222,8 +222,7 @@ def _by_chain(theta0: float, layers: list[Layer], n_samples: int, rng: Any) -> d
 
 
 def _known(method: str) -> None:
-    if method not in METHODS:
-        raise DomainError(f"method is {method!r}.", "The name is misspelt.", f"Use one of: {', '.join(METHODS)}.")
+    choice("method", method, METHODS)
 
 
 def _widths(width: Any, depth: int) -> IntArray:

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..activations.knots import LEAST
 from ..errors import DomainError
 from ..finite.checks import MAX_DEPTH
+from ..gaussian.arguments import entries, real, shown
 from ..result import FloatArray
 from .slopes import active_shares, gate_kurtosis, nonlinearity, slope_shares
 
@@ -55,18 +57,19 @@ class ChainProfile:
     fractions: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.slopes) == len(self.fractions) <= MAX_DEPTH:
+        given = entries("slopes", self.slopes, "layers"), entries("fractions", self.fractions, "layers")
+        if not 1 <= len(given[0]) == len(given[1]) <= MAX_DEPTH:
             raise DomainError(
-                f"{len(self.slopes)} layers of slopes with {len(self.fractions)} layers of shares.",
+                f"{len(given[0])} layers of slopes with {len(given[1])} layers of shares.",
                 "There is no layer, or the two lists are not of the same chain.",
                 f"Give both for each of 1 to {MAX_DEPTH} layers, or use ChainProfile.masks or ChainProfile.channels.",
             )
         slopes, fractions = [], []
-        for layer, (own, shares) in enumerate(zip(self.slopes, self.fractions, strict=True), start=1):
+        for layer, (own, shares) in enumerate(zip(*given, strict=True), start=1):
             a, f = slope_shares(own, shares)
             if a.ndim != 1 or len(set(a.tolist())) < a.size or not f.all():
                 raise DomainError(
-                    f"Layer {layer} has the slopes {own!r:.200} with the shares {shares!r:.200}.",
+                    f"Layer {layer} has the slopes {shown(own)} with the shares {shown(shares)}.",
                     "A slope is listed twice, a share is zero, or several layers were given as one.",
                     "List each slope once with a positive share; ChainProfile.channels counts equal slopes.",
                 )
@@ -94,7 +97,7 @@ class ChainProfile:
                 "One share for each layer is meant; a single number says nothing of the depth.",
                 "Give a list such as [0.5] * 24; slopes of single channels go to ChainProfile.channels.",
             )
-        value = float(slope_shares(slope)[0][0])
+        value = real("slope", slope, -1 / LEAST, 1 / LEAST, "the slope of the active channels")
         mixed = [[(1.0 - p, 1.0), (p, value)] if value != 1.0 else [(1.0, 1.0)] for p in shares.tolist()]
         layers = [[(share, a) for share, a in layer if share > 0] for layer in mixed]
         return cls(
@@ -116,7 +119,9 @@ class ChainProfile:
         >>> ChainProfile.channels([[0, 1, 1, 1], [0.25, 0.25]]).fractions
         ((0.25, 0.75), (1.0,))
         """
-        counted = [np.unique(slope_shares(layer)[0], return_counts=True) for layer in slopes]
+        counted = [
+            np.unique(slope_shares(layer)[0], return_counts=True) for layer in entries("slopes", slopes, "layers")
+        ]
         return cls(
             tuple(tuple(values.tolist()) for values, _ in counted),
             tuple(tuple(counts.astype(float).tolist()) for _, counts in counted),

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import wholes
 from ..result import Result
 
 
@@ -79,8 +80,8 @@ def cheapest_cuts(widths: Sequence[int], active: Sequence[int]) -> CoreCuts:
     >>> cheapest_cuts([8, 8, 8], [2]).cuts, cheapest_cuts([8, 8, 8], [6]).cuts
     ((), (1,))
     """
-    n, k = [int(width) for width in widths], [int(count) for count in active]
-    if len(n) != len(k) + 2 or min(n) < 1 or any(not 0 <= a <= b for a, b in zip(k, n[1:-1], strict=True)):
+    n, k = wholes("widths", widths, 1, 10**9), wholes("active", active, 0, 10**9)
+    if len(n) != len(k) + 2 or any(not 0 <= a <= b for a, b in zip(k, n[1:-1], strict=True)):
         raise DomainError(
             f"widths = {n} and active = {k} do not fit together.",
             "Widths name inputs, hidden layers and outputs; a hidden layer has at most its width of active units.",

@@ -139,6 +139,8 @@ class Graph:
             It is no such dictionary, or some node does not fit those it is made of.
         """
         try:
+            if not isinstance(data, Mapping):
+                raise TypeError(f"it is a {type(data).__name__}")
             if data["schema_version"] != SCHEMA_VERSION:
                 raise ValueError(f"schema version {data['schema_version']!r}; this version reads {SCHEMA_VERSION}")
             wires: list[Wire] = []
@@ -198,6 +200,22 @@ def numbered(outputs: Wire | Iterable[Wire] | Mapping[str, Wire]) -> tuple[Graph
     return Graph(nodes, {name: number[id(wire)] for name, wire in named.items()}), number
 
 
+def require_graph(graph: Any) -> Graph:
+    """`graph`, if it is one."""
+    if isinstance(graph, Graph):
+        return graph
+    model = any(kind.__module__.startswith("torch.nn") for kind in type(graph).__mro__)
+    raise DomainError(
+        f"A {type(graph).__name__} was given for the graph.",
+        "Path lengths are those of a graph; a torch module is read into one first."
+        if model
+        else "Path lengths are those of a Graph.",
+        "Write path_length(gpdeep.nn.graph_of(model, example))."
+        if model
+        else "Make one by Graph.of(wire), or by gpdeep.nn.graph_of(model, example).",
+    )
+
+
 def _named(outputs: Any) -> dict[str, Wire]:
     """Outputs with their names."""
     if isinstance(outputs, Wire):
@@ -205,7 +223,7 @@ def _named(outputs: Any) -> dict[str, Wire]:
     if isinstance(outputs, Mapping):
         named = {str(name): wire for name, wire in outputs.items()}
     else:
-        listed = list(outputs) if isinstance(outputs, Iterable) else [outputs]
+        listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         named = {f"output{k}": wire for k, wire in enumerate(listed)} if len(listed) != 1 else {"output": listed[0]}
     wrong = [type(wire).__name__ for wire in named.values() if not isinstance(wire, Wire)]
     if wrong or not named:

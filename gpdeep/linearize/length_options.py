@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import flag, real, shown
 from ..result import FloatArray
 from .arithmetic import Floats, Fractions
 from .graph import Graph
@@ -71,29 +70,13 @@ class Conventions:
     zeros: str = "skipped"
 
 
-def require_graph(graph: Any) -> Graph:
-    """`graph`, if it is one."""
-    if isinstance(graph, Graph):
-        return graph
-    model = any(kind.__module__.startswith("torch.nn") for kind in type(graph).__mro__)
-    raise DomainError(
-        f"A {type(graph).__name__} was given for the graph.",
-        "Path lengths are those of a graph; a torch module is read into one first."
-        if model
-        else "Path lengths are those of a Graph.",
-        "Write path_length(gpdeep.nn.graph_of(model, example))."
-        if model
-        else "Make one by Graph.of(wire), or by gpdeep.nn.graph_of(model, example).",
-    )
-
-
 def one_of(name: str, value: Any, *known: str) -> str:
     """`value`, if it is one of the known words."""
     if not isinstance(value, str) or value not in known:
         raise DomainError(
-            f"{name} = {value!r:.200}.",
+            f"{name} = {shown(value, 200)}.",
             f"{name} is one of {', '.join(map(repr, known))}.",
-            f"Give {name}={known[0]!r}, or another of these.",
+            f"Give {name}={shown(known[0])}, or another of these.",
         )
     return value
 
@@ -105,9 +88,9 @@ def selected(graph: Graph, output: str | int | None) -> dict[str, int]:
         return dict(graph.outputs)
     if isinstance(output, int) and not isinstance(output, bool) and -len(names) <= output < len(names):
         output = names[output]
-    if output not in graph.outputs:
+    if not isinstance(output, str) or output not in graph.outputs:
         raise DomainError(
-            f"There is no output {output!r}.",
+            f"There is no output {shown(output)}.",
             f"The outputs are {', '.join(map(repr, names))}.",
             "Give one of these names, or its number from 0, or nothing for all.",
         )
@@ -127,9 +110,9 @@ def resolved_products(graph: Graph, outputs: Mapping[str, int], products: Produc
         one_of("products", everywhere, "value", "merge")
     nodes = {n.name: (k, n.operation) for k, n in enumerate(graph.nodes) if isinstance(n.operation, Product)}
     for pattern in given:
-        if not fnmatch.filter(nodes, pattern):
+        if not isinstance(pattern, str) or not fnmatch.filter(nodes, pattern):
             raise DomainError(
-                f"There is no product '{pattern}'.",
+                f"There is no product {shown(pattern)}.",
                 f"The products of this graph are {', '.join(map(repr, nodes)) or 'none'}.",
                 "Name one of these, or several by a pattern such as '*.gate.mul'.",
             )
@@ -148,7 +131,7 @@ def resolved_products(graph: Graph, outputs: Mapping[str, int], products: Produc
             found[number] = -2
         else:
             raise DomainError(
-                f"The policy of the product '{name}' is {policy!r}.",
+                f"The policy of the product '{name}' is {shown(policy)}.",
                 f"It is 'value', 'merge' or the number of one of the {operands} operands.",
                 "Give one of these.",
             )
@@ -184,14 +167,20 @@ def counts(graph: Graph, count: Mapping[str, float] | None) -> dict[str, float]:
     kinds = {n.operation.kind for n in graph.nodes if isinstance(n.operation, (Act, Copy))}
     known = sorted(kinds.union(COPIES))
     found = {}
+    if count is not None and not isinstance(count, Mapping):
+        raise DomainError(
+            f"count is {shown(count)}.",
+            "What kinds of operations add is given by their names.",
+            "Give a dict such as {'max_pool': 1}, or leave it out.",
+        )
     for kind, value in (count or {}).items():
         if kind not in known:
             raise DomainError(
-                f"count has the kind {kind!r}.",
+                f"count has the kind {shown(kind)}.",
                 f"Kinds of operations are {', '.join(known)}.",
                 "Name one of these.",
             )
-        found[kind] = max(real(f"count[{kind!r}]", value, -1e-300, math.inf, "what an operation adds, 0 or more"), 0.0)
+        found[kind] = max(real(f"count[{kind!r}]", value, -1e-300, 1e100, "what an operation adds, 0 or more"), 0.0)
     return found
 
 
@@ -254,8 +243,8 @@ def rules(
         moments=shares,
         by_operand=concat == "operand",
         products=products,
-        merged=merged,
-        numbers=Fractions() if exact else Floats(),
+        merged=flag("merge_additions", merged),
+        numbers=Fractions() if flag("exact", exact) else Floats(),
         distribution=distribution,
     )
 

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError
 from ..gaussian import angle_map, one_minus_cos_next
-from ..gaussian.arguments import angles
+from ..gaussian.arguments import angles, as_array, require_fitting
 from ..result import FloatArray
 from .slopes import nonlinearity, slope_shares
 
@@ -134,8 +134,9 @@ def cross_moment(slope_u: ArrayLike, slope_v: ArrayLike, theta: ArrayLike) -> An
     >>> print(f"{cross_moment(0, 1, np.arccos(0.4)):.15f}")
     0.200000000000000
     """
-    a, b = (slope_shares(np.asarray(slope)[..., None])[0][..., 0] for slope in (slope_u, slope_v))
+    a, b = (slope_shares(as_array(slope)[..., None])[0][..., 0] for slope in (slope_u, slope_v))
     t = angles(theta)
+    require_fitting(slope_u=a, slope_v=b, theta=t)
     return ((1 + a * b) / 2 * np.cos(t) + (1 - a) * (1 - b) / 2 * kink_excess(t))[()]
 
 

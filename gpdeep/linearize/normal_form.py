@@ -19,10 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_floats, entries, shown, wholes
 from ..gaussian.arguments import memory_budget as require_budget
 from ..result import FloatArray, IntArray, Result, render_table
 from .affine_forms import AffineForms, units
 from .core_cuts import cheapest_cuts
+
+_LARGEST = 1e100  # of inputs
+_MOST_LAYERS = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,15 @@ class CoreSegment:
 
     def evaluate(self, x: FloatArray) -> FloatArray:
         """The vector at its end, for x of shape (N, d)."""
-        variables = np.concatenate([np.ones((len(x), 1)), x], axis=1)
+        features = (self.matrices[0] if self.matrices else self.output).shape[1] - 1
+        values = as_inputs(x, features)
+        if values.ndim != 2:
+            raise DomainError(
+                f"Inputs of shape {values.shape} were given to a segment.",
+                "It takes a matrix with one input a row.",
+                f"Give an array of shape (N, {features}).",
+            )
+        variables = np.concatenate([np.ones((len(values), 1)), values], axis=1)
         for matrix, slopes in zip(self.matrices, self.slopes, strict=True):
             variables = np.concatenate([variables, units(variables @ matrix.T, slopes)], axis=1)
         return units(variables @ self.output.T, self.output_slopes)
@@ -111,13 +123,7 @@ class CoreNetwork(Result):
         DomainError
             The last axis has another length.
         """
-        values = np.asarray(x, dtype=np.float64)
-        if values.ndim == 0 or values.shape[-1] != self.inputs:
-            raise DomainError(
-                f"Inputs of shape {values.shape} were given to a network of {self.inputs} features.",
-                "The features run along the last axis, images flattened.",
-                f"Give an array of shape (N, {self.inputs}).",
-            )
+        values = as_inputs(x, self.inputs)
         out = values.reshape(-1, self.inputs)
         for segment in self.segments:
             out = segment.evaluate(out)
@@ -251,8 +257,9 @@ def _chain(
     weights: Sequence[ArrayLike], biases: Sequence[ArrayLike | None] | None, slopes: Sequence[ArrayLike]
 ) -> tuple[list[FloatArray], list[FloatArray | None], list[FloatArray]]:
     """The arguments as arrays that belong together."""
-    W = [_finite(f"weights[{layer}]", weight, 2) for layer, weight in enumerate(weights)]
-    given = list(biases) if biases is not None else [None] * len(W)
+    W = [_finite(f"weights[{k}]", weight, 2) for k, weight in enumerate(entries("weights", weights, "matrices"))]
+    given = entries("biases", biases, "vectors") if biases is not None else [None] * len(W)
+    slopes = entries("slopes", slopes, "numbers or vectors")
     if not W or len(given) != len(W) or len(slopes) != len(W) - 1:
         raise DomainError(
             f"{len(W)} weights, {len(given)} biases and {len(slopes)} activations were given.",
@@ -276,10 +283,8 @@ def _chain(
 
 def _finite(name: str, value: Any, dimensions: int | None) -> FloatArray:
     """`value` in float64, finite, of so many axes."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.array(np.nan)
+    given = as_floats(value)
+    array = np.array(np.nan) if given is None else given
     if not np.isfinite(array).all() or dimensions not in (None, array.ndim) or not array.size:
         raise DomainError(
             f"{name} has shape {array.shape} and {np.count_nonzero(~np.isfinite(array))} entries that are not finite.",
@@ -289,20 +294,38 @@ def _finite(name: str, value: Any, dimensions: int | None) -> FloatArray:
     return array
 
 
+def as_inputs(x: Any, features: int) -> FloatArray:
+    """`x` in float64, with `features` entries along the last axis."""
+    values = as_floats(x, "biuf")
+    if values is None or not (np.isnan(values) | (np.abs(values) <= _LARGEST)).all():
+        raise DomainError(
+            f"The inputs are {shown(x)}.",
+            "They hold text, complex numbers, rows of unequal length, or numbers beyond 1e100.",
+            f"Give an array of real numbers of shape (N, {features}).",
+        )
+    if values.ndim == 0 or values.shape[-1] != features:
+        raise DomainError(
+            f"Inputs of shape {values.shape} were given to a network of {features} features.",
+            "The features run along the last axis, images flattened.",
+            f"Give an array of shape (N, {features}).",
+        )
+    return values
+
+
 def _places(cuts: Sequence[int] | str, widths: Sequence[int], active: Sequence[int]) -> list[int]:
     """The hidden layers to cut at."""
     if isinstance(cuts, str):
         if cuts != "cheapest":
             raise DomainError(
-                f"cuts = {cuts!r}.",
+                f"cuts = {shown(cuts)}.",
                 "The only rule known by name is 'cheapest'.",
                 "Give 'cheapest', or hidden layers such as (2, 5).",
             )
         return list(cheapest_cuts(widths, active).cuts)
-    places = sorted({int(place) for place in cuts})
+    places = sorted(set(wholes("cuts", cuts, -_MOST_LAYERS, _MOST_LAYERS)))
     if any(not 1 <= place <= len(active) for place in places):
         raise DomainError(
-            f"cuts = {cuts!r} are not hidden layers of a chain with {len(active)}.",
+            f"cuts = {shown(places)} are not hidden layers of a chain with {len(active)}.",
             "Hidden layers count from 1.",
             f"Give numbers from 1 to {len(active)}.",
         )

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from ..result import FloatArray, IntArray, Result, render_table
-from .graph import Graph
+from .graph import Graph, require_graph
 from .length_options import (
     Conventions,
     Products,
@@ -23,7 +24,6 @@ from .length_options import (
     named_products,
     one_of,
     output_name,
-    require_graph,
     resolved_products,
     rules,
     selected,
@@ -168,7 +168,7 @@ def _require_integers(graph: Graph, count: Mapping[str, Any]) -> None:
     wrong = {kind: value for kind, value in count.items() if value % 1 or (shared and value > 1)}
     if wrong:
         raise DomainError(
-            f"count is {wrong!r}.",
+            f"count is {shown(wrong)}.",
             "In a distribution lengths are integers; where only a share of a channel's units is active, each counts 1.",
             "Give integers here, or ask for the mean alone, path_length.",
         )

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ValidityWarning
+from ..gaussian.arguments import flag
 from ..result import Result, Status, StatusCode, render_table
-from .graph import Graph
+from .graph import Graph, require_graph
 from .length_options import (
     Conventions,
     Products,
@@ -37,7 +38,6 @@ from .length_options import (
     named_products,
     one_of,
     output_name,
-    require_graph,
     resolved_products,
     rules,
     selected,
@@ -235,6 +235,7 @@ def path_length(
     one_of("unit", unit, "binary", "g")
     one_of("level", level, "channel", "tensor")
     one_of("concat", concat, "channel", "operand")
+    distribution = flag("distribution", distribution)
     extra = counts(graph, count)
     passed = resolved_products(graph, outputs, products)
     second = moments(graph, weight, shares)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DomainError, ValidityWarning
+from ..gaussian.arguments import shown
 from ..result import SCHEMA_VERSION, FloatArray, IntArray, Result, render_table
 from .graph import Graph
 from .length_options import Conventions, Products
@@ -128,6 +129,12 @@ def path_profile(
     >>> found.normalised_average_path_length, round(found.average_path_length, 4), found.probability.tolist()
     (2.0, 3.9844, [0.5, 0.0, 0.0, 0.0, 0.5])
     """
+    if options is not None and not isinstance(options, Mapping):
+        raise DomainError(
+            f"options is {shown(options)}.",
+            "Options that a result remembers have names.",
+            "Give a dict, or leave it out.",
+        )
     asked: dict[str, Any] = {"products": products, "count": count, "output": output}
     branch, path = (path_length(graph, weight=weight, **asked) for weight in ("branch", "path"))
     status, depth = branch.status, None

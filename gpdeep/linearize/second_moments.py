@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, shown
 from ..result import FloatArray
-from .graph import Graph
+from .graph import Graph, require_graph
 from .operations import Act, Add, Concat, Copy, Dense, Index, Node, Product
 from .shares import VarianceShares
 
@@ -76,6 +76,7 @@ def moments_at_initialisation(
     >>> moments.nodes["add"][:, 0].tolist(), moments.nodes["add:2"][:, 0].tolist()
     ([1.0, 1.0], [2.0, 2.0])
     """
+    require_graph(graph)
     gain = _gain(scheme)
     bias = real("bias_var", bias_var, -1e-300, 1e50, "the variance of a bias, 0 or more")
     start = real("input_var", input_var, 0.0, 1e50, "the second moment of an input")
@@ -89,7 +90,7 @@ def moments_at_initialisation(
             found[node.name] = np.stack([part.q for part in parts])
         known.append(_moment(node, parts, gain, max(bias, 0.0), start))
     outputs = {name: known[k].q for name, k in graph.outputs.items()}
-    how = f"initialisation {scheme!r}" if isinstance(scheme, str) else f"initialisation with sigma_w**2 = {scheme:g}"
+    how = f"initialisation {scheme!r}" if isinstance(scheme, str) else f"initialisation with sigma_w**2 = {gain:g}"
     return VarianceShares(nodes=found, outputs=outputs, how=how)
 
 
@@ -138,7 +139,7 @@ def _gain(scheme: Any) -> float | None:
     if isinstance(scheme, str):
         if scheme not in SCHEMES:
             raise DomainError(
-                f"The initialisation is {scheme!r}.",
+                f"The initialisation is {shown(scheme)}.",
                 f"Known by name are {', '.join(SCHEMES)}.",
                 "Give one of these, or the variance of a weight times the fan-in.",
             )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DomainError
 from ..result import FloatArray, Result
-from .graph import Graph
+from .graph import Graph, require_graph
 from .operations import Add, Dense
 
 
@@ -43,6 +43,7 @@ class VarianceShares(Result):
         DomainError
             A name does not occur there, a shape is another, or a moment is negative or not finite.
         """
+        require_graph(graph)
         expected: dict[str, tuple[tuple[int, ...], ...]] = {}
         for node in graph.nodes:
             sizes = [graph.nodes[k].channels for k in node.sources]

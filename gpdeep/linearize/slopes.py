@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 
 from ..activations.knots import LEAST
 from ..errors import DomainError
+from ..gaussian.arguments import as_array, as_float, shown
 from ..result import FloatArray
 
 HE_SIGMA_W = 2**0.5
@@ -170,10 +171,10 @@ def weight_correction(slopes: ArrayLike, fractions: ArrayLike | None = None, *, 
     >>> print(f"{weight_correction(1.0) ** 2:.15f}")
     0.500000000000000
     """
-    drawn = float(sigma_w) if isinstance(sigma_w, (int, float, np.number)) else np.nan
-    if not 0 < drawn < np.inf:
+    drawn = as_float(sigma_w)
+    if not LEAST < drawn < np.inf:
         raise DomainError(
-            f"sigma_w = {sigma_w!r} is not a positive finite number.",
+            f"sigma_w = {shown(sigma_w)} is not a positive finite number.",
             "A variance of 0, NaN, a list or text was given.",
             "Give the standard deviation of the weights times the square root of the fan-in, such as 2**0.5.",
         )
@@ -224,8 +225,8 @@ def slope_shares(slopes: ArrayLike, fractions: ArrayLike | None = None) -> tuple
         As `nonlinearity`.
     """
     try:
-        a = np.atleast_1d(np.asarray(slopes))
-        f = np.ones(a.shape) if fractions is None else np.atleast_1d(np.asarray(fractions))
+        a = np.atleast_1d(as_array(slopes))
+        f = np.ones(a.shape) if fractions is None else np.atleast_1d(as_array(fractions))
         if a.shape[-1:] != f.shape[-1:]:
             raise ValueError
         a, f = np.broadcast_arrays(a, f)
@@ -233,17 +234,17 @@ def slope_shares(slopes: ArrayLike, fractions: ArrayLike | None = None) -> tuple
         a = f = np.zeros(0, dtype=object)
     if a.dtype.kind not in "iuf" or f.dtype.kind not in "iuf" or a.size == 0:
         raise DomainError(
-            f"Slopes {slopes!r:.200} with the shares {fractions!r:.200}.",
+            f"Slopes {shown(slopes)} with the shares {shown(fractions)}.",
             "Each slope needs one share; text, truth values, ragged lists, nothing, or lists of unequal length came.",
             "Give for instance slopes [0, 1] with fractions [0.25, 0.75]; layers of unequal width one at a time.",
         )
     a, f = a.astype(np.float64), f.astype(np.float64)
-    total = f.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = f.sum(axis=-1, keepdims=True)
         shares_fit = (f >= 0).all() and (total > 0).all() and np.isfinite(total).all()
     if not (np.abs(a) <= 1 / LEAST).all() or not shares_fit:
         raise DomainError(
-            f"Slopes {slopes!r:.200} with the shares {fractions!r:.200}.",
+            f"Slopes {shown(slopes)} with the shares {shown(fractions)}.",
             "A slope is NaN or beyond 1e50, or a share is negative or NaN, or all are zero.",
             "Give finite slopes, and shares or counts of channels that are 0 or more.",
         )
@@ -258,13 +259,10 @@ def active_shares(active: ArrayLike) -> FloatArray:
     DomainError
         An entry is outside, or not a number.
     """
-    try:
-        p = np.asarray(active)
-    except ValueError:
-        p = np.zeros(0, dtype=object)
+    p = as_array(active)
     if p.dtype.kind not in "iuf" or not ((p >= 0) & (p <= 1)).all():
         raise DomainError(
-            f"The share of active channels is {active!r:.200}.",
+            f"The share of active channels is {shown(active)}.",
             "A count, a percentage, NaN or text was given where a share of the channels is meant.",
             "Give active channels divided by all channels of the layer, between 0 and 1.",
         )

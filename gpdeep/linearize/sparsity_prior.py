@@ -28,7 +28,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import DomainError, ValidityWarning
-from ..gaussian.arguments import real
+from ..gaussian.arguments import as_floats, real, require_fitting, shown
 from ..result import FloatArray
 
 _NEWTON_STEPS = 60  # quadratic from above; 6 are enough where f' ≥ 1/2
@@ -44,10 +44,10 @@ class CaptureWarning(ValidityWarning):
 
 def require_power(p: Any) -> float:
     """`p` as the power of the penalty, 0 < p ≤ 1."""
-    power = real("p", p, 0.0, math.inf, "the power of |1 - a|")
+    power = real("p", p, 1e-50, math.inf, "the power of |1 - a|")
     if power > 1:
         raise DomainError(
-            f"p = {p!r} is above 1.",
+            f"p = {shown(p)} is above 1.",
             "The pull of |1 - a|^p then vanishes at a = 1, and no slope becomes 1.",
             "Give a power in (0, 1], such as 0.5.",
         )
@@ -79,7 +79,7 @@ def slope_penalty(slopes: Any, p: float = 0.5) -> float:
     1.5
     """
     p = require_power(p)
-    return float(np.sum(np.abs(1 - np.asarray(slopes, dtype=np.float64)) ** p))
+    return float(np.sum(np.abs(1 - _slopes("slopes", slopes)) ** p))
 
 
 def travel_time(slope: Any, step: float, p: float = 0.5) -> Any:
@@ -118,7 +118,7 @@ def travel_time(slope: Any, step: float, p: float = 0.5) -> Any:
     1333.3 619.7
     """
     p, step = require_power(p), _step(step)
-    distance = np.abs(1 - np.asarray(slope, dtype=np.float64))
+    distance = np.abs(1 - _slopes("slope", slope))
     return (distance ** (2 - p) / (p * (2 - p) * step))[()]
 
 
@@ -218,11 +218,14 @@ def window_warnings(
     """What `check_window` warns of."""
     found: list[ValidityWarning] = []
     p, tau = require_power(p), require_tau(tau)
-    sizes = np.atleast_1d(np.asarray(step, dtype=np.float64))
+    given = as_floats(step)
+    sizes = np.array([math.nan]) if given is None or not given.size else np.atleast_1d(given)
     steps = real("steps", steps, 0.0, math.inf, "a number of optimiser steps")
-    if not ((sizes > 0) & np.isfinite(sizes)).all():
-        _step(sizes[~((sizes > 0) & np.isfinite(sizes))][0])
+    for size in sizes.ravel().tolist():
+        _step(size)
     needed = travel_time(slopes, 1.0, p) / sizes
+    if not np.size(needed):
+        return []
     typical, largest = float(np.median(needed)), float(sizes.max())
     if typical > steps:
         share = float(np.mean(needed <= steps))
@@ -272,14 +275,14 @@ def prox_threshold(t: Any, p: float = 0.5) -> Any:
     0.015000
     """
     p = require_power(p)
-    t = np.asarray(t, dtype=np.float64)
-    if not ((t >= 0) & np.isfinite(t)).all():
+    levels = as_floats(t)
+    if levels is None or not ((levels >= 0) & np.isfinite(levels)).all():
         raise DomainError(
-            f"t = {t!r} is negative or not finite.",
+            f"t = {shown(t)} is negative, not finite, or no number.",
             "t is a learning rate times the weight of a penalty.",
             "Give numbers of 0 or more.",
         )
-    return _threshold(t, p)[()]
+    return _threshold(levels, p)[()]
 
 
 def slope_prox(z: Any, t: Any, p: float = 0.5) -> Any:
@@ -317,12 +320,14 @@ def slope_prox(z: Any, t: Any, p: float = 0.5) -> Any:
     """
     p = require_power(p)
     levels: FloatArray = np.asarray(prox_threshold(t, p))
-    t = np.asarray(t, dtype=np.float64)
-    if is_torch_array(z):
+    t = as_floats(t)
+    if is_torch_array(z) and _plain(z):
         xp = array_namespace(z)
+        require_fitting(z=z, t=t)
         t, levels = (xp.asarray(value, dtype=z.dtype, device=z.device) for value in (t, levels))
     else:
-        xp, z = np, np.asarray(z, dtype=np.float64)
+        xp, z = np, _slopes("z", z, nan=True)
+        require_fitting(z=z, t=t)
     size = xp.abs(z)
     kept = size > levels
     safe = xp.where(kept, size, xp.ones_like(size))
@@ -357,10 +362,28 @@ def _threshold(t: FloatArray, p: float) -> FloatArray:
     return np.asarray((2 - p) / (2 * (1 - p)) * (2 * (1 - p) * t) ** (1 / (2 - p)))
 
 
+def _slopes(name: str, value: Any, *, nan: bool = False) -> FloatArray:
+    """`value` in float64, each a number of ordinary size; `nan` lets NaN pass."""
+    a = as_floats(value)
+    if a is None or not ((np.abs(a) <= 1e100) | (np.isnan(a) & nan)).all():
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            "It holds NaN, infinities, text, truth values or rows of unequal length, or is beyond 1e100.",
+            f"Give {name} as real numbers.",
+        )
+    return a
+
+
+def _plain(z: Any) -> bool:
+    """Whether a tensor is dense and of real floating-point numbers; others are read as numpy reads them."""
+    dense = not (z.is_meta or z.is_quantized or z.is_sparse)
+    return bool(dense and z.is_floating_point())
+
+
 def require_tau(tau: Any) -> float:
     """`tau` as the half-width of the window in which a unit is frozen, 0 < τ < 1."""
     return real("tau", tau, 0.0, 1.0, "the |1 - a| below which a unit is frozen")
 
 
 def _step(step: Any) -> float:
-    return real("step", step, 0.0, math.inf, "the learning rate of the slopes times the weight of the penalty")
+    return real("step", step, 1e-100, 1e100, "the learning rate of the slopes times the weight of the penalty")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from .additions import merged_operands
 from .graph import Graph
 from .operations import Act, Add, Concat, Copy, Input, Node, Opaque, Product
@@ -88,7 +89,7 @@ def require_branch(weight: str) -> None:
     """Refuse the shortcut for other weights."""
     if weight != "branch":
         raise DomainError(
-            f'level="tensor" with weight={weight!r}.',
+            f'level="tensor" with weight={shown(weight)}.',
             "Numbers of paths and second moments are those of channels.",
             'Use level="channel", which costs the number of channels.',
         )

@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import angle, real
+from ..gaussian.arguments import angle, real, shown
 from ..meanfield import infinite_degeneracy_depth
 from .mixture_angles import kink_excess
 
@@ -69,7 +69,7 @@ def depth_budget(theta_target: float, theta0: float = math.pi / 2, *, layer_nonl
     start, target = angle(theta0), real("theta_target", theta_target, 0.0, math.pi, "an angle in radians")
     if not 0 < target <= math.pi / 2 or not target < start:
         raise DomainError(
-            f"theta_target = {theta_target!r} from theta0 = {theta0!r}.",
+            f"theta_target = {shown(theta_target)} from theta0 = {shown(theta0)}.",
             "Angles fall with depth: the target lies below the angle of the inputs, and up to a right angle; degrees "
             "may have been given.",
             "Give the target in radians, in (0, π/2] and below theta0.",
@@ -77,7 +77,7 @@ def depth_budget(theta_target: float, theta0: float = math.pi / 2, *, layer_nonl
     g = real("layer_nonlinearity", layer_nonlinearity, -1e-300, 2.0 + 1e-12, "g of a layer, 0 for thin layers")
     if 0 < g < _LEAST:
         raise DomainError(
-            f"layer_nonlinearity = {g!r}.",
+            f"layer_nonlinearity = {shown(g)}.",
             f"Below {_LEAST:g} a chain of equal layers takes millions of them to reach small angles.",
             "Use 0, the limit of thin layers: what equal layers reach is some ten g less.",
         )

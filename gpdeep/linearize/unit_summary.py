@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_array, entries, shown
 from ..result import FloatArray, IntArray, Result, render_table
 
 
@@ -99,7 +100,8 @@ def summarise_units(channels: Sequence[int], active: Sequence[int], names: Seque
             "Every activation has a channel at least, and as many active ones at most; the lists are of one length.",
             "Give one count of channels and one of active channels for each activation.",
         )
-    labels = tuple(names) if names is not None else tuple(str(layer) for layer in range(1, C.size + 1))
+    given = range(1, C.size + 1) if names is None else entries("names", names, "texts")
+    labels = tuple(map(str, given))
     if len(labels) != C.size:
         raise DomainError(
             f"{len(labels)} names were given for {C.size} activations.",
@@ -122,10 +124,10 @@ def summarise_units(channels: Sequence[int], active: Sequence[int], names: Seque
 
 def _counts(name: str, values: Any) -> IntArray:
     """`values` as an array of whole numbers."""
-    counts = np.asarray(values)
+    counts = as_array(values)
     if counts.ndim != 1 or counts.dtype.kind not in "iu":
         raise DomainError(
-            f"{name} = {values!r:.200} is not a list of whole numbers.",
+            f"{name} = {shown(values)} is not a list of whole numbers.",
             "Fractions, or a single number, were given.",
             f"Give {name} as integers, one for each activation.",
         )

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_array, entries, shown
 from ..result import FloatArray
 from .operations import Act, Add, Concat, Copy, Dense, Index, Input, Opaque, Operation, Policy, Product
 
 LARGEST = 10**8  # channels of a tensor
+_LARGEST_FACTOR = 1e50  # its square stays within float64
 
 
 class Wire:
@@ -44,6 +46,13 @@ class Wire:
     channels: int
 
     def __init__(self, operation: Operation, sources: Sequence[Wire] = (), name: str | None = None) -> None:
+        if not isinstance(operation, Operation):
+            raise DomainError(
+                f"The operation is {shown(operation)}.",
+                "A tensor is made by an operation of gpdeep.linearize.operations.",
+                "Start from Graph.input(channels), and use the methods of wires: .dense, .relu, .add and so on.",
+            )
+        sources = entries("sources", sources, "wires")
         for source in sources:
             if not isinstance(source, Wire):
                 raise DomainError(
@@ -52,7 +61,16 @@ class Wire:
                     "Leave constants out (no path comes from them), or scale by .scale(factor).",
                 )
         self.operation, self.sources, self.name = operation, tuple(sources), name
-        self.channels = operation.channels([source.channels for source in sources])
+        try:
+            self.channels = operation.channels([source.channels for source in sources])
+        except ValueError as error:
+            if isinstance(error, DomainError):
+                raise
+            raise DomainError(
+                f"{type(operation).__name__} was given {len(sources)} operands.",
+                "It is made of one tensor.",
+                "Use the methods of wires: .dense, .relu, .add and so on.",
+            ) from error
         count("channels", self.channels, LARGEST)
 
     def dense(self, channels: int, *, groups: int = 1, name: str | None = None) -> Wire:
@@ -96,7 +114,7 @@ class Wire:
 
     def scale(self, factor: ArrayLike, *, name: str | None = None) -> Wire:
         """A multiplication by a constant, or by one for each channel."""
-        a = _numbers("factor", factor, -np.inf, np.inf)
+        a = _numbers("factor", factor, -_LARGEST_FACTOR, _LARGEST_FACTOR)
         return Wire(Copy("scale", a**2), [self], name)
 
     def normalise(self, groups: int | None = None, *, name: str | None = None) -> Wire:
@@ -114,7 +132,7 @@ class Wire:
 
     def index(self, channels: ArrayLike, *, name: str | None = None) -> Wire:
         """The channels with these numbers, from 0; -1 is a structural zero, where no path ends."""
-        map_ = np.asarray(channels)
+        map_ = as_array(channels)
         if map_.dtype.kind not in "iu" or map_.ndim != 1:
             raise DomainError(
                 f"An index map is an array of type {map_.dtype} with {map_.ndim} axes.",
@@ -169,7 +187,7 @@ class Wire:
             chosen = np.arange(self.channels)[channels if isinstance(channels, slice) else np.asarray(channels)]
         except (IndexError, TypeError, ValueError) as error:
             raise DomainError(
-                f"Channels {channels!r:.100} of a tensor of {self.channels} ({error}).",
+                f"Channels {shown(channels, 100)} of a tensor of {self.channels} ({error}).",
                 "Channels count from 0; a channel that is not there was asked for.",
                 "Give a slice, or a list of channel numbers.",
             ) from error
@@ -211,7 +229,7 @@ def count(name: str, value: Any, most: int = LARGEST, least: int = 1) -> int:
         number = -1
     if not least <= number <= most:
         raise DomainError(
-            f"{name} = {value!r:.200} is not an integer from {least} to {most}.",
+            f"{name} = {shown(value, 200)} is not an integer from {least} to {most}.",
             f"{name} counts something; a float, zero, a negative number or a list was given.",
             f"Give {name} as an int, such as 16.",
         )
@@ -230,17 +248,17 @@ def _per_channel(name: str, values: ArrayLike, channels: int, low: float, high: 
 
 
 def _numbers(name: str, values: ArrayLike, low: float, high: float) -> FloatArray:
-    try:
-        given = np.asarray(values)
-    except ValueError:  # rows of unequal length
-        given = np.empty(1, dtype=object)
+    given = as_array(values)
+    if given.dtype.kind in "biuf":
+        with np.errstate(over="ignore"):
+            given = given.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        fits = given.dtype.kind in "biuf" and ((given >= low) & (given <= high) & np.isfinite(given)).all()
+        fits = given.dtype == np.float64 and ((given >= low) & (given <= high) & np.isfinite(given)).all()
     if not fits or not given.size:
         limits = f"from {low:g} to {high:g}" if np.isfinite(low) else "that are finite"
         raise DomainError(
-            f"{name} = {values!r:.200} are not numbers {limits}.",
+            f"{name} = {shown(values)} are not numbers {limits}.",
             "NaN, text, nothing, a ragged list or numbers out of range were given.",
             f"Give one number, or one for each channel, {limits}.",
         )
-    return given.astype(np.float64)
+    return given

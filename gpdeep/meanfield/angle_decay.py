@@ -33,12 +33,13 @@ from numpy.typing import ArrayLike
 from ..errors import DomainError
 from ..gaussian import iterate_angle_map
 from ..gaussian.angle_path import layer_by_layer
-from ..gaussian.arguments import angle, depths, kink_in_range
+from ..gaussian.arguments import angle, as_float, depths, kink_in_range, shown
 
 MOST_LAYERS = 10**12
 """Depths are counted up to here: beyond, the threshold's own rounding shifts the count."""
 
 _SMALL = 0.05
+_LEAST = 1e-300  # of an angle times a, below which 1/θ leaves float64
 _MOST_STEPS = 2_000_000
 
 
@@ -209,15 +210,17 @@ def infinite_degeneracy_depth(theta0: float = math.pi / 2, threshold: float = -4
     >>> infinite_degeneracy_depth(np.pi / 2, -4.0), infinite_degeneracy_depth(np.pi / 2, -30.0)
     (58, 30809732)
     """
-    start, r, x_star = angle(theta0), kink_in_range(kink), float(threshold)
+    start, r, x_star = angle(theta0), kink_in_range(kink), as_float(threshold)
     if not math.isfinite(x_star):
         raise DomainError(
-            f"threshold is {threshold!r}.",
+            f"threshold is {shown(threshold)}.",
             "The threshold of ln sin² is NaN or infinite.",
             "Give a finite number, such as -4.",
         )
     if 0 < start <= _SMALL:
         return _jump(start, r, x_star) if 2 * math.log(math.sin(start)) >= x_star else 0
+    if r > 0:
+        _refuse_slow(start, max(_SMALL, math.asin(math.exp(min(x_star, 0.0) / 2))), r)
     last = 0
     for layer, (theta, x) in zip(range(1, _MOST_STEPS + 1), layer_by_layer(start, r), strict=False):
         if x >= x_star:
@@ -250,6 +253,7 @@ def _small_angle(theta0: float, r: float) -> tuple[int, float]:
     """How many layers to go before F holds, and the angle after them."""
     if theta0 <= _SMALL:
         return 0, theta0
+    _refuse_slow(theta0, _SMALL, r)
     for layer, (theta, _) in zip(range(1, _MOST_STEPS + 1), layer_by_layer(theta0, r), strict=False):
         if theta <= _SMALL:
             return layer, theta
@@ -257,8 +261,10 @@ def _small_angle(theta0: float, r: float) -> tuple[int, float]:
 
 
 def _abel_coordinate(theta: float, r: float) -> float:
-    """F(θ) for θ ≤ 0.05; F(θ') = F(θ) + 1."""
+    """F(θ) for θ ≤ 0.05; F(θ') = F(θ) + 1; infinite where 1/θ leaves float64."""
     a = r / (3 * math.pi)
+    if a * theta < _LEAST:
+        return math.inf
     gamma_1 = a + 1 / (15 * a)
     gamma_2 = 15 * a**2 / 16 - 1 / 20
     gamma_3 = 35 * a**3 / 24 - a / 60 + 1 / (1575 * a)
@@ -273,9 +279,15 @@ def _endless(found: str) -> DomainError:
     )
 
 
+def _refuse_slow(theta0: float, theta: float, r: float) -> None:
+    """Refuse at once what is slow: a layer adds r (sin θ - θ cos θ)/π ≤ r to the cosine."""
+    if math.cos(theta) - math.cos(theta0) > r * _MOST_STEPS:
+        raise _slow(r)
+
+
 def _slow(r: float) -> DomainError:
     return DomainError(
-        f"kink = {r!r}: after {_MOST_STEPS} layers the angle is still above {_SMALL}.",
+        f"kink = {shown(r)}: after {_MOST_STEPS} layers the angle is still above {_SMALL}.",
         "The two slopes are nearly equal, so that angles hardly change.",
         "Use angle_path at the depth in question, or a kink of 1e-4 or more.",
     )

@@ -25,6 +25,7 @@ from ..gaussian.arguments import angles, layer_count
 from ..gaussian.piecewise_chebyshev import fit_panels
 from ..result import FloatArray
 
+_MOST_LAYERS = 10**7  # a minute
 _DEGREE = 3
 _FEWEST, _MOST = 1024, 2**15
 _FIT, _NARROWEST = 1e-15, math.pi / 512  # of the series that the table is read off
@@ -60,7 +61,7 @@ class CompiledMap:
         flat = result.reshape(-1)
         for first in range(0, flat.size, _CHUNK):
             part = flat[first : first + _CHUNK]
-            for _ in self._layers(part, layer_count(depth)):
+            for _ in self._layers(part, layer_count(depth, most=_MOST_LAYERS)):
                 pass
         return result[()]
 
@@ -72,7 +73,7 @@ class CompiledMap:
         MemoryBudgetError
             They take more than 2 GiB.
         """
-        start, layers = angles(theta), layer_count(depth)
+        start, layers = angles(theta), layer_count(depth, most=_MOST_LAYERS)
         if start.size * layers * 8 > _BUDGET:
             raise MemoryBudgetError(
                 f"{layers} layers of {start.size} angles take {start.size * layers * 8} bytes; the limit is {_BUDGET}.",

@@ -19,14 +19,15 @@ Garriga-Alonso, Rasmussen & Aitchison (2019); Novak et al. (2019); Xiao et al. (
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from ..activations import Activation, activation
-from ..errors import DomainError
-from ..gaussian.arguments import layer_count
+from ..errors import DomainError, MemoryBudgetError
+from ..gaussian.arguments import choice, flag, layer_count, shown
 from ..gaussian.arguments import memory_budget as bytes_of
 from ..result import FloatArray
 from .convolution_modes import frequency_response, mode_scales
@@ -44,6 +45,7 @@ from .site_covariance import (
 from .variance import VarianceMap
 
 _MAX_DEPTH = 10**5
+_COPIES_OF_RESPONSE = 6  # at once, while it is made
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,12 @@ class ConvolutionMap:
         sides = box("kernel_size", self.kernel_size)
         if any(side % 2 == 0 for side in sides):
             raise DomainError(
-                f"kernel_size is {self.kernel_size!r}.",
+                f"kernel_size is {shown(self.kernel_size)}.",
                 "An even kernel has no centre: it moves or shrinks the image.",
                 "Use odd sizes such as 3 or (3, 3).",
             )
-        if self.padding not in ("circular", "zero"):
-            raise DomainError(
-                f"padding is {self.padding!r}.",
-                "The image keeps its size: beyond its border it goes on at the other side, or is zero.",
-                'Give "circular" or "zero".',
-            )
+        choice("padding", self.padding, ("circular", "zero"))
+        object.__setattr__(self, "delta_orthogonal", flag("delta_orthogonal", self.delta_orthogonal))
         if self.layer.layer_norm:
             raise DomainError(
                 "The layer has layer normalisation.",
@@ -156,6 +154,14 @@ class ConvolutionMap:
             Zero padding, whose average has other modes; a shape smaller than the kernel or of other dimensions.
         """
         sides = box("shape", shape)
+        needed = 8 * _COPIES_OF_RESPONSE * math.prod(sides)
+        if needed > self.memory_budget:
+            raise MemoryBudgetError(
+                f"The frequencies of an image of {shown(sides)} take more than the {self.memory_budget} bytes of "
+                "memory_budget.",
+                "There is one for each position.",
+                f"Use up to {self.memory_budget // (8 * _COPIES_OF_RESPONSE)} positions, or raise memory_budget.",
+            )
         if self.delta_orthogonal and len(sides) == self.dimensions:
             return np.ones(sides)
         if self.padding != "circular":
@@ -298,4 +304,4 @@ def convolution_map(
     """
     layer = VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta)
     sides = box("kernel_size", kernel_size)
-    return ConvolutionMap(layer, sides, padding, bool(delta_orthogonal), memory_budget)
+    return ConvolutionMap(layer, sides, padding, delta_orthogonal, memory_budget)

@@ -34,6 +34,7 @@ import math
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import choice
 from ..result import FloatArray
 from .correlation import CorrelationMap
 from .scales import Phase, depth_scales
@@ -67,10 +68,7 @@ def mode_scales(layer: VarianceMap, response: FloatArray, q: float, of: str) -> 
     DomainError
         There is no such point, or `of` is neither "correlations" nor "lengths".
     """
-    if of not in ("correlations", "lengths"):
-        raise DomainError(
-            f"of is {of!r}.", "Patterns are of correlations or of lengths.", 'Give "correlations" or "lengths".'
-        )
+    choice("of", of, ("correlations", "lengths"))
     skip = layer.alpha**2
     size = np.abs(skip + (_uniform_factor(layer, q, of) - skip) * response)
     with np.errstate(divide="ignore"):

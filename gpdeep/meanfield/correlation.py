@@ -22,7 +22,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles, supplement, variance
+from ..gaussian.arguments import angles, as_floats, shown, supplement, variance
 from ..result import FloatArray
 from .compiled_map import CompiledMap, compile_panels
 from .variance import VarianceMap
@@ -249,14 +249,14 @@ def deficits(delta: Any) -> FloatArray:
     DomainError
         An entry is NaN or outside.
     """
-    values = np.asarray(delta)
-    if values.dtype.kind not in "iuf" or not ((values >= 0) & (values <= 2)).all():
+    values = as_floats(delta)
+    if values is None or not ((values >= 0) & (values <= 2)).all():
         raise DomainError(
-            f"delta is {delta!r}.",
+            f"delta is {shown(delta)}.",
             "1 - c of a correlation c lies in [0, 2]; NaN, text, an angle, or c itself may have been given.",
             "Give 1 - c; from unit vectors x, y it is |x - y|²/2, which keeps its digits.",
         )
-    return values.astype(np.float64)
+    return values
 
 
 def _deficit(theta: FloatArray) -> FloatArray:

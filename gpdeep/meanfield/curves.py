@@ -18,7 +18,7 @@ import numpy as np
 
 from ..activations import Activation
 from ..errors import DomainError
-from ..gaussian.arguments import angles, layer_count, variance
+from ..gaussian.arguments import angles, layer_count, shown, variance
 from ..result import FloatArray, Result, render_table, shown_layers
 from .correlation import CorrelationMap
 from .scales import DepthScales, depth_scales
@@ -161,7 +161,7 @@ def _one_angle(theta: Any) -> float:
     found = angles(theta)
     if found.ndim:
         raise DomainError(
-            f"theta = {theta!r} is an array of {found.size} angles.",
+            f"theta = {shown(theta)} is an array of {found.size} angles.",
             "One pair of inputs is followed.",
             "Give theta as a single number; `compile_map` follows many.",
         )

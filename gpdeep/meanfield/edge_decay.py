@@ -68,7 +68,8 @@ class EdgeLaw:
     def leading(self, depth: Any) -> Any:
         """4/(κ l)² or 1/(β l) = 2/(C''(1) l), whatever the start."""
         layers = depths(depth)
-        return (4 / (self.kappa * layers) ** 2 if self.kappa > 0 else 1 / (self.beta * layers))[()]
+        with np.errstate(over="ignore"):  # to 1 - c = 0
+            return (4 / (self.kappa * layers) ** 2 if self.kappa > 0 else 1 / (self.beta * layers))[()]
 
     def one_minus_c(self, depth: Any, delta0: float) -> Any:
         """δ_l after `depth` l ≥ 1 layers from δ_0 = `delta0` in (0, 2], from the law with its constant.
@@ -189,5 +190,5 @@ def edge_law(
     third = float(layer.chi(3, edge.q_star)) / 6 if edge.kappa == 0 else math.inf
     seen = float(layer.seen(np.float64(edge.q_star)))
     squares = sum(j2 * math.exp(-(t**2) / (2 * seen)) for t, j2 in layer.phi.curvature_jumps)
-    rho = beta**2 * layer.sigma_w**2 * seen**2 / edge.q_star * 2 * math.sqrt(2) / (15 * math.pi) * squares
+    rho = layer.beta**2 * layer.sigma_w**2 * seen**2 / edge.q_star * 2 * math.sqrt(2) / (15 * math.pi) * squares
     return EdgeLaw(CorrelationMap(layer, edge.q_star), edge.kappa, edge.chi_2 / 2, third, rho)

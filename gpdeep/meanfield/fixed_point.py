@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..activations import Activation, activation
+from ..gaussian.arguments import real
 from ..result import FloatArray, Result, render_table
 from .roots import all_roots
 from .variance import VarianceMap
@@ -80,7 +81,14 @@ class FixedPoints(Result):
     grows: bool
 
     def attractor(self, q: float) -> FixedPoint | None:
-        """The point that q converges to; None where q stays as it is (`marginal`) or grows without bound."""
+        """The point that q converges to; None where q stays as it is (`marginal`) or grows without bound.
+
+        Raises
+        ------
+        DomainError
+            q is not a number of 0 or more.
+        """
+        q = real("q", q, -math.ulp(0.0), math.inf, "a variance, 0 or more")
         for point in self.points:
             low, high = point.basin
             if q == point.q or low < q < high:

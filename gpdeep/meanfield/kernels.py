@@ -21,7 +21,7 @@ import numpy as np
 from ..activations import Activation, activation
 from ..activations.closed_forms import ERF_FORM
 from ..errors import DomainError
-from ..gaussian.arguments import layer_count, real
+from ..gaussian.arguments import as_array, as_floats, flag, layer_count, real, shown
 from ..gaussian.arguments import memory_budget as bytes_of
 from ..result import FloatArray
 from .kernel_blocks import bytes_needed, coinciding, fill, require_kernel_memory
@@ -267,21 +267,28 @@ def _on_host(x: Any) -> Any:
 def _checked(name: str, x: Any) -> Any:
     """`x` as a matrix of finite real numbers of its own library, not yet in float64."""
     torch_array = array_api_compat.is_torch_array(x)
-    try:
-        given: Any = x.detach() if torch_array else np.asarray(x)
-        real = not given.is_complex() and str(given.dtype) != "torch.bool" if torch_array else given.dtype.kind in "iuf"
-    except ValueError:  # rows of unequal length
-        given, real = np.empty(0, dtype=object), False
+    given: Any = x.detach() if torch_array and _has_values(x) else as_array(x)
+    torch_array = array_api_compat.is_torch_array(given)
+    real = not given.is_complex() and str(given.dtype) != "torch.bool" if torch_array else given.dtype.kind in "iuf"
     shape = tuple(given.shape)
-    finite = real and (bool(given.isfinite().all()) if torch_array else bool(np.isfinite(given).all()))
+    finite = False
+    if real:
+        with np.errstate(over="ignore"):
+            wide = given.double() if torch_array else given.astype(np.float64, copy=False)
+        finite = bool((abs(wide) < _LARGEST).all())
     if len(shape) != 2 or not finite or 0 in shape:
         raise DomainError(
             f"{name} is an array of type {given.dtype} and shape {shape}"
-            + (" with NaN or infinite entries." if real and not finite else "."),
+            + (" with NaN or entries beyond 1e50." if real and not finite else "."),
             "A single vector, text, complex numbers, ragged rows, missing values or no inputs at all were given.",
             f"Give {name} as a matrix of finite real numbers, one input a row; a vector v as v[None, :].",
         )
     return given
+
+
+def _has_values(x: Any) -> bool:
+    """Whether a tensor of torch holds numbers in a plain array."""
+    return not (x.is_meta or x.is_quantized or x.is_sparse or x.layout != x.new_empty(0).layout)
 
 
 def _check_out(out: Any, shape: tuple[int, int], xp: Any, device: Any) -> None:
@@ -305,7 +312,7 @@ def _layers(depth: Any, sigma_w: Any, sigma_b: Any, alpha: Any, beta: Any, layer
     )
     if abs(added) < _LEAST or 0 < abs(kept) < _LEAST:
         raise DomainError(
-            f"alpha = {alpha!r} and beta = {beta!r}.",
+            f"alpha = {shown(alpha)} and beta = {shown(beta)}.",
             f"A layer adds nothing where β = 0; squares of numbers below {_LEAST:g} leave float64.",
             "Give a beta other than 0, such as 1.0.",
         )
@@ -314,21 +321,17 @@ def _layers(depth: Any, sigma_w: Any, sigma_b: Any, alpha: Any, beta: Any, layer
         sigma_b=_sigmas("sigma_b", sigma_b, count, positive=False),
         alpha=kept,
         beta=added,
-        layer_norm=bool(layer_norm),
+        layer_norm=flag("layer_norm", layer_norm),
     )
 
 
 def _sigmas(name: str, value: Any, count: int, *, positive: bool) -> FloatArray:
     """One number for each layer, shape (count,); `positive` excludes 0."""
-    try:
-        given = np.asarray(value)
-    except ValueError:  # lists of unequal length
-        given = np.empty(0, dtype=object)
-    real_numbers = given.dtype.kind in "iuf" and given.shape in ((), (count,))
-    size = given.astype(np.float64) if real_numbers else np.array(np.nan)
+    given = as_floats(value)
+    size = np.array(np.nan) if given is None or given.shape not in ((), (count,)) else given
     if not ((size < _LARGEST) & ((size >= _LEAST) | ((size == 0) & (not positive)))).all():
         raise DomainError(
-            f"{name} = {value!r} is not {'positive' if positive else '0 or more'}, or not one number or {count}.",
+            f"{name} = {shown(value)} is not {'positive' if positive else '0 or more'}, or not one number or {count}.",
             f"It is negative, NaN, text, None, beyond 1e±50{', zero' * positive}, or a list of another length.",
             f"Give {name} as one number, or as {count}: for the inputs, then each layer.",
         )

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError, MemoryBudgetError
-from ..gaussian.arguments import layer_count, variances
+from ..gaussian.arguments import instance, layer_count, require_fitting, shown, variances
 from ..result import FloatArray
 from .correlation import deficits
 from .variance import VarianceMap
@@ -59,9 +59,11 @@ def pair_step(layer: VarianceMap, q1: Any, q2: Any, delta: Any) -> tuple[Any, An
     >>> [f"{pair_step(he, 1.0, q2, 0.5)[2]:.12f}" for q2 in (1.0, 9.0)]
     ['0.391002218956', '0.391002218956']
     """
+    instance("layer", layer, VarianceMap, "gpdeep.meanfield.variance_map")
     phi, weight = layer.phi, layer.beta**2 * layer.sigma_w**2
     bias = layer.beta**2 * layer.sigma_b**2
     q1, q2, delta = variances("q1", q1), variances("q2", q2), deficits(delta)
+    require_fitting(q1=q1, q2=q2, delta=delta)
     seen1, seen2 = layer.seen(q1), layer.seen(q2)
     theta = 2 * np.arcsin(np.sqrt(delta / 2))
     next1, next2 = layer(q1), layer(q2)
@@ -133,20 +135,13 @@ def propagate_pair(
     """
     layer = VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
     layers = layer_count(depth)
-    try:
-        q1, q2, delta = np.broadcast_arrays(variances("q1", q1), variances("q2", q2), deficits(delta))
-    except ValueError as error:
-        if isinstance(error, DomainError):
-            raise
-        raise DomainError(
-            f"q1, q2 and delta have the shapes {np.shape(q1)}, {np.shape(q2)} and {np.shape(delta)}.",
-            "They do not broadcast.",
-            "Give numbers, or arrays of one shape.",
-        ) from error
+    q1, q2, delta = variances("q1", q1), variances("q2", q2), deficits(delta)
+    require_fitting(q1=q1, q2=q2, delta=delta)
+    q1, q2, delta = np.broadcast_arrays(q1, q2, delta)
     needed = 24 * (layers + 1) * q1.size
     if needed > _BUDGET:
         raise MemoryBudgetError(
-            f"{layers} layers of {q1.size} pairs take {needed} bytes; the limit is {_BUDGET}.",
+            f"{shown(layers)} layers of {q1.size} pairs take more than the limit of {_BUDGET} bytes.",
             "Every layer of every pair is kept.",
             f"Use at most {_BUDGET // (24 * q1.size) - 1} layers.",
         )

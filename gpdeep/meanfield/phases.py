@@ -22,6 +22,7 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError, InfeasibleError
+from ..gaussian.arguments import as_array, as_float, flag, shown
 from ..result import FloatArray, Result, render_table
 from .fixed_point import scale2
 from .variance import VarianceMap
@@ -33,6 +34,7 @@ _COLUMNS = 21  # on either side of the edge
 _FAR_LOW, _FAR_ROWS = 1e-3, 32  # of the chaotic sheet: its pair expectations cost most
 _ANGLES = 22
 _ROWS_SHOWN = 13
+_LARGEST_AXIS = 1e50  # of σ_w: its square stays within float64
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ def phase_diagram(
             "A residual layer that keeps its input in full lets lengths grow.",
             "Use |alpha| < 1, for instance alpha² + beta² = 1.",
         )
+    chaotic = flag("chaotic", chaotic)
     scale = scale2(layer.phi)
     points = increasing("q", scale * np.geomspace(_LOW, _HIGH, _ROWS) if q is None else q)
     options = {key: value for key, value in layer.options.items() if key not in ("sigma_w", "sigma_b")}
@@ -268,13 +271,10 @@ def _not_negative(value: Any) -> float:
     DomainError
         It is none.
     """
-    try:
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < math.inf:
+    number = as_float(value)
+    if not 0 <= number < _LARGEST_AXIS:
         raise DomainError(
-            f"sigma_w_max is {value!r}.",
+            f"sigma_w_max is {shown(value)}.",
             "It is the end of an axis of standard deviations: one number, finite and not negative.",
             "Give a number such as 4, or leave it out.",
         )
@@ -289,13 +289,10 @@ def increasing(name: str, values: Any, least: int = 2) -> FloatArray:
     DomainError
         They are not.
     """
-    try:
-        points = np.atleast_1d(np.asarray(values))
-    except ValueError:  # rows of unequal length
-        points = np.empty(1, dtype=object)
+    points = np.atleast_1d(as_array(values))
     if points.dtype.kind not in "iuf" or not ((points > 0) & np.isfinite(points)).all():
         raise DomainError(
-            f"{name} = {values!r} is no list of positive numbers.",
+            f"{name} = {shown(values)} is no list of positive numbers.",
             "A number in it is zero, negative, infinite or NaN; or it holds text, None or rows of unequal length.",
             "Use for instance numpy.geomspace(0.01, 10, 100).",
         )

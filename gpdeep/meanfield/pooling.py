@@ -17,6 +17,7 @@ from typing import Any, Literal, Never
 import numpy as np
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown, whole
 from ..result import FloatArray
 from .site_covariance import box, require_finite, stack_of
 
@@ -52,7 +53,7 @@ def average_pool(covariance: Any, window: int | tuple[int, ...]) -> FloatArray:
     positions = stack.shape[2 : 2 + len(sides)]
     if any(n % w for n, w in zip(positions, sides, strict=True)):
         raise DomainError(
-            f"A window of {sides} does not divide the positions {positions}.",
+            f"A window of {shown(sides)} does not divide the positions {positions}.",
             "Windows do not overlap and leave nothing out.",
             "Use a window that divides every side.",
         )
@@ -127,7 +128,7 @@ def max_pool(covariance: Any, window: int | tuple[int, ...]) -> Never:
         Always.
     """
     raise DomainError(
-        f"Maximum pooling with a window of {window!r} was asked for.",
+        f"Maximum pooling with a window of {shown(window)} was asked for.",
         "The covariance of two maxima of correlated neurons has no closed form, and the maximum is not linear, so that "
         "covariances alone do not pass through it.",
         "Use average_pool, or draw networks and average (Monte Carlo).",
@@ -141,6 +142,4 @@ def _finite(covariance: Any, dimensions: int) -> tuple[FloatArray, bool]:
 
 
 def _dimensions(value: Any) -> int:
-    if isinstance(value, bool) or value not in (1, 2):
-        raise DomainError(f"dimensions is {value!r}.", "Positions lie on a line or in an image.", "Give 1 or 2.")
-    return int(value)
+    return whole("dimensions", value, 1, 2)

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..activations import Activation
 from ..errors import DomainError, MemoryBudgetError
+from ..gaussian.arguments import as_array, shown
 from ..gaussian.arguments import memory_budget as bytes_of
 from ..result import FloatArray
 from .kernel_blocks import PANEL, mirror
@@ -30,6 +31,7 @@ from .variance_table import variance_table
 MEMORY_BUDGET = 2**31
 """Bytes that covariances of a layer may take together."""
 
+_SUMMABLE = 1e200  # sums of many such numbers stay within float64
 _COPIES = 4  # the input, the matrix of sites, one between two axes, the result
 _TEMPORARIES = 6  # panels alive at a time, those inside an activation included
 _ROUNDING = 32 * np.finfo(np.float64).eps
@@ -67,7 +69,7 @@ def input_covariance(images: Any, *, memory_budget: float = MEMORY_BUDGET) -> Fl
            [1., 2.]])
     """
     budget = bytes_of(memory_budget)
-    x = _array(images)
+    x = as_array(images)
     if x.ndim not in (3, 4) or x.dtype.kind not in "iuf" or 0 in x.shape or not np.isfinite(x).all():
         raise DomainError(
             f"images is an array of type {x.dtype} and shape {x.shape}.",
@@ -191,7 +193,7 @@ def stack_of(covariance: Any, dimensions: int) -> tuple[FloatArray, bool]:
     DomainError
         Its shape is not that of covariances between positions.
     """
-    given = _array(covariance)
+    given = as_array(covariance)
     single = given.ndim == 2 * dimensions
     stack = given[None, None] if single else given
     shape = stack.shape
@@ -212,16 +214,17 @@ def stack_of(covariance: Any, dimensions: int) -> tuple[FloatArray, bool]:
 
 
 def require_finite(stack: FloatArray) -> None:
-    """Refuse NaN and infinities.
+    """Refuse NaN, infinities and numbers whose sums leave float64.
 
     Raises
     ------
     DomainError
         There are some.
     """
-    if not np.isfinite(stack).all():
+    limit = min(_SUMMABLE, float(np.finfo(stack.dtype).max)) if stack.dtype.kind == "f" else _SUMMABLE
+    if not (np.abs(stack) <= limit).all():
         raise DomainError(
-            "The covariance has NaN or infinite entries.",
+            "The covariance has entries that are NaN or infinite (beyond 1e200).",
             "A layer before went beyond float64, or values are missing.",
             "Give finite covariances.",
         )
@@ -241,7 +244,7 @@ def box(name: str, value: Any) -> tuple[int, ...]:
         sides = ()
     if len(sides) not in (1, 2) or min(sides) < 1 or isinstance(value, bool):
         raise DomainError(
-            f"{name} is {value!r}.",
+            f"{name} is {shown(value)}.",
             "It counts positions along one or two dimensions.",
             f"Give {name} as an integer (one dimension) or a pair such as (3, 3).",
         )
@@ -267,14 +270,6 @@ def require_memory(inputs: int, positions: tuple[int, ...], budget: float) -> No
             "image's side.",
             f"Use inputs and positions whose product is at most {fits}, pool first, or raise memory_budget.",
         )
-
-
-def _array(values: Any) -> Any:
-    """`values` as an array; of type object where rows have different lengths, which no check of types lets pass."""
-    try:
-        return np.asarray(values)
-    except ValueError:
-        return np.array(None)
 
 
 def _shifted(size: int, shift: int, circular: bool) -> Iterator[tuple[slice, slice]]:

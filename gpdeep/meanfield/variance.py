@@ -26,8 +26,9 @@ import numpy as np
 from ..activations import Activation, activation
 from ..activations.base import Moments
 from ..errors import DomainError
-from ..gaussian.arguments import variances
+from ..gaussian.arguments import as_float, shown, variances, whole
 
+_HIGHEST_ORDER = 100
 _LARGEST = 1e50  # squares of sigmas and slopes stay within float64
 
 
@@ -69,11 +70,11 @@ class VarianceMap:
     def __post_init__(self) -> None:
         for name, zero in (("sigma_w", False), ("sigma_b", True), ("alpha", True), ("beta", False)):
             value = getattr(self, name)
-            number = _number(value)
+            number = as_float(value)
             negative = number < 0 and name.startswith("sigma")
             if not abs(number) <= _LARGEST or negative or (not zero and abs(number) < 1 / _LARGEST):
                 raise DomainError(
-                    f"{name} is {value!r}.",
+                    f"{name} is {shown(value)}.",
                     "Standard deviations are finite and not negative, that of the weights and beta not zero; a "
                     "variance, NaN or text may have been given.",
                     f"Give {name} as a number such as 1.0.",
@@ -81,7 +82,7 @@ class VarianceMap:
             object.__setattr__(self, name, number)
         if not isinstance(self.layer_norm, (bool, np.bool_)):
             raise DomainError(
-                f"layer_norm is {self.layer_norm!r}.", "It says yes or no.", "Give True or False, without quotes."
+                f"layer_norm is {shown(self.layer_norm)}.", "It says yes or no.", "Give True or False, without quotes."
             )
 
     @property
@@ -134,6 +135,7 @@ class VarianceMap:
     def chi(self, order: int, q: Any) -> Any:
         """χ_k = C^(k)(1) at a fixed point q for k = `order` ≥ 1: q_φ^k σ_w² E[(φ^(k))²]/q, β² included."""
         q, seen = variances("q", q), self.seen(q)
+        order = whole("order", order, 1, _HIGHEST_ORDER)
         if order == 1:
             return self.chi_1(q)
         moment = self.phi.derivative_moment(order, seen)
@@ -142,7 +144,7 @@ class VarianceMap:
 
     def kappa(self, q: Any) -> Any:
         r"""κ = σ_w² (√2/3π) Σ_j c_j² e^{-t_j²/2q}: at a fixed point 1 - C = χ₁(1-c) - κ(1-c)^{3/2} + ..."""
-        q, seen = variances("q", q), self.seen(q)
+        q, seen = variances("q", q), self.seen(variances("q", q))
         squares = sum(jump2 * np.exp(-(t**2) / (2 * seen)) for t, jump2 in self.phi.kinks)
         return self._weight * math.sqrt(2) / (3 * math.pi) * squares * seen / q + 0 * q
 
@@ -196,10 +198,3 @@ def variance_map(
     0.729727656227 0.729727656227
     """
     return VarianceMap(activation(phi), sigma_w, sigma_b, alpha, beta, layer_norm)
-
-
-def _number(value: Any) -> float:
-    try:
-        return math.nan if isinstance(value, (bool, np.bool_, str)) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan

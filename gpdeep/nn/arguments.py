@@ -10,28 +10,28 @@ import numpy as np
 import torch
 
 from ..errors import DomainError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, shown
 
 LARGEST = 1e50
+_MOST = 10**9
 
 
 def number(name: str, value: Any, low: float, high: float, meaning: str) -> float:
     """`value` as a float with low < value < high, also from a tensor of one entry; `meaning` says what it is."""
-    try:
-        return real(name, value, low, high, meaning)
-    except RuntimeError:  # torch's, of a tensor that is no single number
-        return real(name, str(value), low, high, meaning)
+    if isinstance(value, torch.Tensor) and value.numel() == 1 and value.layout is torch.strided:
+        value = value.detach().reshape(())
+    return real(name, value, low, high, meaning)
 
 
-def whole(name: str, value: Any) -> int:
-    """`value` as an int of 1 or more."""
+def whole(name: str, value: Any, most: int = _MOST) -> int:
+    """`value` as an int from 1 to `most`."""
     try:
         found = 0 if isinstance(value, (bool, np.bool_)) else operator.index(value)
-    except TypeError:
+    except (TypeError, RuntimeError):
         found = 0
-    if found < 1:
+    if not 1 <= found <= most:
         raise DomainError(
-            f"{name} = {value!r:.100} is not a whole number of 1 or more.",
+            f"{name} = {shown(value, 100)} is not a whole number of 1 or more, up to {most}.",
             f"{name} counts neurons, features or layers.",
             f"Give {name} as an int, such as 30.",
         )
@@ -43,7 +43,7 @@ def require_sigma(name: str, value: Any) -> float:
     sigma = number(name, value, -math.inf, LARGEST, "a standard deviation")
     if sigma < 0:
         raise DomainError(
-            f"{name} = {value!r}.", "A standard deviation is not negative.", f"Give a {name} of 0 or more."
+            f"{name} = {shown(value)}.", "A standard deviation is not negative.", f"Give a {name} of 0 or more."
         )
     return sigma
 
@@ -81,6 +81,15 @@ def real_inputs(x: Any) -> Any:
     return x
 
 
+def native(x: Any) -> Any:
+    """A copy of an array that torch can read: in the machine's byte order, in a type that torch has."""
+    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
+        x = x.astype(np.float64)
+    if x.dtype.kind == "u" and x.dtype.itemsize > 1:
+        x = x.astype(np.float64)
+    return np.array(x, dtype=x.dtype.newbyteorder("="))
+
+
 def kind_of(dtype: Any, device: Any) -> dict[str, Any]:
     """Type and device of parameters, as tensors of torch are asked for; refused where torch has no such thing here."""
     kind = {"dtype": torch.get_default_dtype() if dtype is None else dtype, "device": device}
@@ -88,13 +97,13 @@ def kind_of(dtype: Any, device: Any) -> dict[str, Any]:
         made = torch.empty(0, **kind)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise DomainError(
-            f"dtype = {dtype!r:.50}, device = {device!r:.50}: {str(error).splitlines()[0]:.200}",
+            f"dtype = {shown(dtype, 50)}, device = {shown(device, 50)}: {str(error).splitlines()[0]:.200}",
             "It is misspelt, a type of numpy, or a device that this machine or this build of torch does not have.",
             "Give such as torch.float64 and 'cpu', or leave them out.",
         ) from error
     if not made.is_floating_point():
         raise DomainError(
-            f"dtype = {dtype!r}.",
+            f"dtype = {shown(dtype)}.",
             "Weights are real numbers with a gradient.",
             "Give torch.float64 or torch.float32.",
         )

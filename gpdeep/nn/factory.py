@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from torch import nn
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 
 _SHAPE = "A network of one's own is named as FILE.py:FACTORY: a file, a colon, a name in the file."
 
@@ -55,6 +56,8 @@ def load_factory(spec: str) -> nn.Module:
     ...     load_factory(f"{path}:net")
     Linear(in_features=2, out_features=3, bias=True)
     """
+    if not isinstance(spec, str):
+        _refuse(f"The factory is {shown(spec)}", "An object was given where a text is expected.", _SHAPE)
     file, colon, name = spec.rpartition(":")
     if not colon or not file or not name.isidentifier():
         _refuse(f"'{spec}' does not name a factory", _SHAPE, "Write for instance model.py:make_network")

@@ -25,6 +25,7 @@ import numpy as np
 
 from ..errors import DomainError
 from ..finite.backend import seed_sequence
+from ..gaussian.arguments import shown
 from ..result import FloatArray
 
 
@@ -46,9 +47,9 @@ def weight_law(name: Any) -> WeightLaw:
     """
     try:
         return WeightLaw(name)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DomainError(
-            f"weights is {name!r}.", "The name of the law is misspelt.", f"Use one of {', '.join(WeightLaw)}."
+            f"weights is {shown(name)}.", "The name of the law is misspelt.", f"Use one of {', '.join(WeightLaw)}."
         ) from error
 
 
@@ -59,7 +60,7 @@ def root_of(rng: Any) -> np.random.SeedSequence:
 
 def stream(root: np.random.SeedSequence, name: str) -> np.random.Generator:
     """The stream of the tensor called `name`; 128 bits of the name enter."""
-    words = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), "<u4")
+    words = np.frombuffer(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=16).digest(), "<u4")
     key = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *words.tolist()))
     return np.random.Generator(np.random.SFC64(key))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure import BLUE, GREY, LOG_SIN2, VERMILLION, axes, finish
+from .figure import BLUE, GREY, LOG_SIN2, VERMILLION, axes, finish, require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,7 @@ def plot_calibration(found: Calibration, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(found, "Calibration")
     ax = axes(ax)
     x = found.log_sin2
     order = np.argsort(x, kind="stable")

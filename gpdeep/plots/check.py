@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DomainError
-from .figure import BLUE, GREY, LOG_SIN2, VERMILLION, finish, side_by_side
+from ..gaussian.arguments import entries
+from .figure import BLUE, GREY, LOG_SIN2, VERMILLION, axes, finish, require_result, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,8 @@ def plot_check(report: CheckReport, axs: Sequence[Axes] | None = None) -> Sequen
     MissingExtraError
         matplotlib is not installed.
     """
-    axs = side_by_side(4, rows=2) if axs is None else axs
+    require_result(report, "CheckReport")
+    axs = side_by_side(4, rows=2) if axs is None else [axes(ax) for ax in entries("axs", axs, "four axes")]
     if len(axs) != len(_LABELS):
         raise DomainError(f"There are {len(axs)} axes.", "Each statistic has its picture.", "Give four axes.")
     for ax, (name, label) in zip(axs, _LABELS.items(), strict=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, axes, finish
+from ..gaussian.arguments import entries
+from .figure import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, axes, finish, require_result, rounded_name
 from .fixed_points import basin, dot
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _TOLD_APART = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _CURVATURES = 2.0  # of V'' above it, q*'s neighbourhood says little; slopes below 1 keep half of the picture
 _MATTERS = 0.1  # of the probability: a smaller error hides behind the point
-_NUMBER = re.compile(r"\d+\.\d+(e[+-]?\d+)?")
 
 
 def plot_clipped_variance(curves: VarianceCurves, ax: Axes | None = None) -> Axes:
@@ -46,6 +45,7 @@ def plot_clipped_variance(curves: VarianceCurves, ax: Axes | None = None) -> Axe
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(curves, "VarianceCurves")
     ax = axes(ax)
     q, v = curves.q, curves.clipped
     logarithmic = q[-1] - q[-2] > 2 * (q[1] - q[0])
@@ -53,7 +53,7 @@ def plot_clipped_variance(curves: VarianceCurves, ax: Axes | None = None) -> Axe
     ax.plot(q, q, color=GREY, linewidth=1, linestyle=":", label="diagonal")
     ax.plot(q, v, color=BLUE, label="$V(q)$")
     if np.isfinite(curves.unclipped).any():
-        label = f"$V(q)$ without the clip: {_rounded(curves.unclipped_activation)}"
+        label = f"$V(q)$ without the clip: {rounded_name(curves.unclipped_activation)}"
         ax.plot(q, curves.unclipped, color=GREEN, linestyle="--", label=label)
     if logarithmic:
         ax.set_xscale("log")
@@ -65,7 +65,7 @@ def plot_clipped_variance(curves: VarianceCurves, ax: Axes | None = None) -> Axe
             basin(ax, point, low, high, BLUE)
     for point in curves.fixed_points:
         dot(ax, point, max(point.q, low))
-    ax.set_title(_rounded(curves.activation), fontsize="medium")
+    ax.set_title(rounded_name(curves.activation), fontsize="medium")
     ax.set_xlabel("variance of pre-activations $q$")
     ax.set_ylabel("after one layer $V(q)$")
     finish(ax, [], below=True)
@@ -96,6 +96,9 @@ def plot_clip_levels(curves: ClipCurves, ax: Axes | None = None, *, designs: Seq
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(curves, "ClipCurves")
+    for design in entries("designs", designs, "designs"):
+        require_result(design, "Design")
     ax = axes(ax)
     total = len(curves.sparsity)
     shown = np.linspace(0, total - 1, min(total, len(_TOLD_APART))).round().astype(int)
@@ -145,6 +148,7 @@ def plot_escape(curve: EscapeCurve, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(curve, "EscapeCurve")
     ax = axes(ax)
     order = np.argsort(curve.width, kind="stable")
     width, probability, error = curve.width[order], curve.probability[order], curve.error[order]
@@ -164,7 +168,7 @@ def plot_escape(curve: EscapeCurve, ax: Axes | None = None) -> Axes:
     notes = [_tolerated(width, probability <= curve.p_fail)]
     if not known.all():
         notes.append(f"no point: below its error of {float(error[~known].max()):.1g}")
-    ax.set_title(_rounded(curve.activation), fontsize="medium")
+    ax.set_title(rounded_name(curve.activation), fontsize="medium")
     ax.set_ylabel("probability of escape $P$")
     finish(ax, notes)
     return ax
@@ -192,8 +196,3 @@ def _width_axis(ax: Any, width: Any) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("width $n$ (units a layer)")
-
-
-def _rounded(name: str) -> str:
-    """An activation's name with five digits of each number."""
-    return _NUMBER.sub(lambda number: f"{float(number[0]):.5g}", name)

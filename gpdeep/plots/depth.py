@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure import BLUE, CERTAIN, GREY, LOG_SIN2, VERMILLION, axes, band, curve, finish, layer_axis
+from .figure import BLUE, CERTAIN, GREY, LOG_SIN2, VERMILLION, axes, band, curve, finish, layer_axis, require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,7 @@ def plot_depth(prediction: DepthPrediction, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(prediction, "DepthPrediction", having=("law", "infinite", "degeneracy_depth"))
     ax = axes(ax)
     law, depth = prediction.law, prediction.degeneracy_depth
     layer = np.arange(1, len(law.mean) + 1)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DomainError, MissingExtraError
-from ..result import FloatArray, write_atomically
+from ..gaussian.arguments import shown, whole
+from ..result import FloatArray, path_of, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +29,8 @@ LOG_SIN2 = r"\ln\,\sin^2\theta"
 CERTAIN = 0.999
 """Survival above it goes without saying."""
 
+_NUMBER = re.compile(r"\d+\.\d+(e[+-]?\d+)?")
+_MOST_PICTURES = 100
 _MOST_SEARCHED = 10_000
 _UNDER_THE_LABEL = 4.6  # letters of the legend: what numbers and label of the axis take, however tall the picture is
 
@@ -51,7 +55,7 @@ def save_figure(ax: Axes, path: str | os.PathLike[str]) -> Path:
     OSError
         The file cannot be written; nothing is left behind.
     """
-    target = picture_file(path)
+    target, ax = picture_file(path), axes(ax)
     suffix = target.suffix.lower()
     buffer = io.BytesIO()
     ax.figure.canvas.figure.savefig(buffer, format=suffix[1:], dpi=200)
@@ -66,7 +70,7 @@ def picture_file(path: str | os.PathLike[str]) -> Path:
     DomainError
         The ending is not a format that is written, or there is no such folder.
     """
-    target = Path(path)
+    target = path_of(path)
     if target.suffix.lower() not in FORMATS:
         raise DomainError(
             f"'{target}' ends in '{target.suffix}'.",
@@ -84,7 +88,8 @@ def picture_file(path: str | os.PathLike[str]) -> Path:
 
 def side_by_side(count: int = 2, *, rows: int = 1) -> tuple[Any, ...]:
     """Axes of a new figure, row by row, for pictures that belong together; `save_figure` of any writes all."""
-    columns = -(-count // rows)
+    rows = whole("rows", rows, 1, _MOST_PICTURES)
+    columns = -(-whole("count", count, 1, _MOST_PICTURES) // rows)
     width, height = (5.0, 5.6) if rows == 1 else (6.0, 4.4)
     page = figure((width * columns, height * rows))
     return tuple(page.add_subplot(rows, columns, number + 1) for number in range(count))
@@ -106,8 +111,50 @@ def figure(size: tuple[float, float]) -> Any:
 
 
 def axes(ax: Axes | None) -> Any:
-    """`ax`, or the only axis of a new figure."""
-    return figure((7.0, 4.4)).add_subplot() if ax is None else ax
+    """`ax`, or the only axis of a new figure.
+
+    Raises
+    ------
+    DomainError
+        `ax` is no axis.
+    """
+    if ax is None:
+        return figure((7.0, 4.4)).add_subplot()
+    if not all(hasattr(ax, name) for name in ("errorbar", "figure", "spines")):
+        raise DomainError(
+            f"ax is {shown(ax)}.",
+            "A figure, or the array of axes that subplots returns, was given where one axis is meant.",
+            "Give one axis of matplotlib, or leave ax out.",
+        )
+    return ax
+
+
+def require_result(value: Any, *kinds: str, having: tuple[str, ...] = ()) -> None:
+    """Refuse what is none of these results of gpdeep, named so that drawing imports no room that it does not need.
+
+    Something else will do if it is `having` what the picture shows.
+
+    Raises
+    ------
+    DomainError
+        It is something else.
+    """
+    names = {kind.__name__ for kind in type(value).__mro__ if kind.__module__.startswith("gpdeep.")}
+    if not names.intersection(kinds) and not (having and all(hasattr(value, name) for name in having)):
+        raise DomainError(
+            f"A picture of a {' or '.join(kinds)} was asked for, of {shown(value)}.",
+            "Another result, or the numbers in it, was given.",
+            "Give the result itself, as the function that computes it returns it.",
+        )
+
+
+def rounded_name(activation: str) -> str:
+    """An activation's name with five digits of each number.
+
+    >>> rounded_name("crelu:1.0364333894937898,1.4")
+    'crelu:1.0364,1.4'
+    """
+    return _NUMBER.sub(lambda number: f"{float(number[0]):.5g}", activation)
 
 
 def finite(values: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure import BLUE, CERTAIN, GREEN, GREY, LOG_SIN2, axes, band, curve, finish, layer_axis
+from .figure import BLUE, CERTAIN, GREEN, GREY, LOG_SIN2, axes, band, curve, finish, layer_axis, require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,7 @@ def plot_angle_law(law: AngleLaw, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(law, "AngleLaw")
     ax = axes(ax)
     survival, mean, std = (float(column[-1]) for column in (law.survival, law.mean, law.std))
     notes = []
@@ -80,6 +81,7 @@ def plot_lengths(law: LengthLaw, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(law, "LengthLaw")
     ax = axes(ax)
     layer = np.arange(1, len(law.mean) + 1)
     curve(ax, layer, law.mean, color=BLUE, label="mean")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError
+from ..gaussian.arguments import shown
 from ..result import FloatArray
-from .figure import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, axes, finish, finite
+from .figure import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, axes, finish, finite, require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +49,7 @@ def plot_path_energies(result: GeodesicResult, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(result, "GeodesicResult")
     ax = axes(ax)
     scale, p = 2 / result.effective_depth, result.p
     kept = result.bottleneck
@@ -101,9 +103,10 @@ def plot_path_singular_values(result: GeodesicResult, ax: Axes | None = None, *,
     MissingExtraError
         matplotlib is not installed.
     """
-    if of not in ("A", "W"):
+    require_result(result, "GeodesicResult")
+    if not isinstance(of, str) or of not in ("A", "W"):
         raise DomainError(
-            f"of = {of!r:.80} is neither 'A' nor 'W'.",
+            f"of = {shown(of, 80)} is neither 'A' nor 'W'.",
             "The representation A_p and the weights W_p have singular values here.",
             "Give of='A' or of='W'.",
         )
@@ -150,6 +153,7 @@ def plot_path_components(result: GeodesicResult, ax: Axes | None = None) -> Axes
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(result, "GeodesicResult")
     ax = axes(ax)
     x, y, names = _components(result.p, result.A)
     faint = x.shape[1] > _MANY
@@ -199,9 +203,10 @@ def plot_branches(
     MissingExtraError
         matplotlib is not installed.
     """
-    if quantity not in ("action", "rank_like"):
+    require_result(diagram, "BranchDiagram")
+    if not isinstance(quantity, str) or quantity not in ("action", "rank_like"):
         raise DomainError(
-            f"quantity = {quantity!r:.80} is neither 'action' nor 'rank_like'.",
+            f"quantity = {shown(quantity, 80)} is neither 'action' nor 'rank_like'.",
             "Branches are drawn by their action or by -2H/L̃.",
             "Give quantity='action' or quantity='rank_like'.",
         )

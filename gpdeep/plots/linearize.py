@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DomainError
-from .figure import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, axes, finish
+from ..gaussian.arguments import as_floats, entries, shown, text
+from ..result import FloatArray
+from .figure import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, axes, finish, require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOLD_APART = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _MOST_NAMES = 12  # of activations below the axis
+_LARGEST = 1e100  # what an axis can show
 _RARE = 1e-4  # of a length that leaves the picture at its ends
 
 Band = tuple[Sequence[float], Sequence[float], Sequence[float]]
@@ -49,6 +51,10 @@ def plot_active_units(
     MissingExtraError
         matplotlib is not installed.
     """
+    profiles, labels = (
+        entries("profiles", profiles, "results"),
+        [text(label) for label in entries("labels", labels, "texts")],
+    )
     if not len(profiles) or (labels and len(labels) != len(profiles)):
         raise DomainError(
             f"There are {len(profiles)} networks and {len(labels)} labels.",
@@ -63,7 +69,7 @@ def plot_active_units(
         if len(place) <= _MOST_NAMES:
             ax.set_xticks(place, [layer.name for layer in layers[0]], rotation=45, ha="right", fontsize="small")
     for k, (profile, found) in enumerate(zip(profiles, layers, strict=True)):
-        counts: Any = [layer.nonlinear for layer in found] if found is not None else list(profile)  # type: ignore[arg-type]
+        counts: Any = [layer.nonlinear for layer in found] if found is not None else _numbers(profile)
         colour = _TOLD_APART[k] if k < len(_TOLD_APART) else GREY
         label = labels[k] if labels else "active" if len(profiles) == 1 else None
         ax.plot(np.arange(1, len(counts) + 1), counts, color=colour, marker="o", markersize=3, label=label)
@@ -95,6 +101,7 @@ def plot_path_lengths(found: PathProfile | PathLengthDistribution, ax: Axes | No
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(found, "PathProfile", "PathLengthDistribution")
     if not len(found.lengths):
         raise DomainError(
             "The result holds no distribution of lengths.",
@@ -136,20 +143,34 @@ def plot_accuracy(curves: Mapping[str, Band], ax: Axes | None = None, *, against
     MissingExtraError
         matplotlib is not installed.
     """
-    if not curves or any(len({len(part) for part in band}) != 1 for band in curves.values()):
+    bands = curves.items() if isinstance(curves, Mapping) else ()
+    parts = {str(name): [_numbers(part) for part in entries("a curve", band, "three lists")] for name, band in bands}
+    if not parts or any(len(band) != 3 or len(set(map(len, band))) != 1 for band in parts.values()):
         raise DomainError(
-            f"The curves are {', '.join(curves) or 'none'}.",
+            f"The curves are {', '.join(parts) or 'none'}.",
             "Each has places, accuracies and half widths of one length.",
             "Give such as {'late': ([1, 2], [0.90, 0.93], [0.01, 0.005])}.",
         )
     ax = axes(ax)
-    for k, (name, (place, accuracy, half)) in enumerate(curves.items()):
-        known = [not math.isnan(value) for value in accuracy]
-        x, y, e = (np.asarray(part, dtype=float)[known] for part in (place, accuracy, half))
+    for k, (name, band) in enumerate(parts.items()):
+        known = ~np.isnan(band[1])
+        x, y, e = (part[known] for part in band)
         colour = _TOLD_APART[k % len(_TOLD_APART)]
         ax.errorbar(x, y, yerr=np.nan_to_num(e), color=colour, marker="o", markersize=3, capsize=2, label=name)
     words = {"NAPL": "normalised average path length", "G": "degeneracy depth $G$"}
-    ax.set_xlabel(words.get(against, against))
+    ax.set_xlabel(words.get(text(against), text(against)))
     ax.set_ylabel("test accuracy")
     finish(ax, [], below=True)
     return ax
+
+
+def _numbers(values: Any) -> FloatArray:
+    """A list of numbers of ordinary size, or NaN."""
+    found = as_floats(values)
+    if found is None or found.ndim != 1 or not (np.isnan(found) | (np.abs(found) <= _LARGEST)).all():
+        raise DomainError(
+            f"{shown(values)} are no numbers that can be drawn.",
+            "A result of another kind, text, a single number or an infinity was given.",
+            "Give a list of numbers, such as those of a result.",
+        )
+    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..result import FloatArray
-from .figure import BLUE, GREEN, GREY, VERMILLION, axes, finish
+from .figure import BLUE, GREEN, GREY, VERMILLION, axes, finish, require_result, rounded_name
 from .fixed_points import basin, dot, full
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def plot_variance_map(curves: MapCurves, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(curves, "MapCurves")
     ax = axes(ax)
     q, v, scales = curves.q, curves.v, curves.scales
     low, high = (q[0], q[-1]) if curves.logarithmic else (0.0, q[-1])
@@ -87,6 +88,7 @@ def plot_correlation_map(curves: MapCurves, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(curves, "MapCurves")
     ax = axes(ax)
     scales = curves.scales
     c, after = np.cos(curves.theta), np.cos(curves.next_theta)
@@ -134,4 +136,4 @@ def _rounded(value: float) -> str:
 def _named(curves: MapCurves) -> str:
     """The layer: activation, σ_w, σ_b."""
     o = curves.scales.options
-    return rf"{o['activation']}, $\sigma_w = {o['sigma_w']:.5g}$, $\sigma_b = {o['sigma_b']:.5g}$"
+    return rf"{rounded_name(o['activation'])}, $\sigma_w = {o['sigma_w']:.5g}$, $\sigma_b = {o['sigma_b']:.5g}$"

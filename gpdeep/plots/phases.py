@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import DomainError
+from ..gaussian.arguments import entries, real, shown
 from ..result import FloatArray
-from .figure import BLUE, GREEN, GREY, VERMILLION, axes, finish
+from .figure import BLUE, GREEN, GREY, VERMILLION, axes, finish, require_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +62,12 @@ def plot_phase_diagram(
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(diagram, "PhaseDiagram")
     ax = axes(ax)
-    width, height = _window(diagram, points) if largest is None else largest
+    points = [_pair("points", point) for point in entries("points", points, "pairs (sigma_w, sigma_b)")]
+    depths = [real("depths", depth, 1e-3, 1e9, "a number of layers") for depth in entries("depths", depths, "numbers")]
+    depths = sorted(set(depths))
+    width, height = _window(diagram, points) if largest is None else _pair("largest", largest)
     ax.set_xlim(0.0, width)  # first: labels of lines find their places in it
     ax.set_ylim(0.0, height)
     _phases(ax, diagram)
@@ -105,6 +111,7 @@ def plot_depth_scales(scan: DepthScaleScan, ax: Axes | None = None) -> Axes:
     MissingExtraError
         matplotlib is not installed.
     """
+    require_result(scan, "DepthScaleScan")
     ax = axes(ax)
     x = scan.sigma_w**2
     for values, colour, style, label in (
@@ -130,6 +137,17 @@ def plot_depth_scales(scan: DepthScaleScan, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("depth scale (layers)")
     finish(ax, [])
     return ax
+
+
+def _pair(name: str, value: Any) -> tuple[float, float]:
+    """A pair (σ_w, σ_b) of positive numbers; σ_b of a network may be 0."""
+    pair = entries(name, value, "pairs (sigma_w, sigma_b)")
+    if len(pair) != 2:
+        raise DomainError(
+            f"{name} holds {shown(value)}.", "A network is a pair (sigma_w, sigma_b).", "Give such as (1.5, 0.3)."
+        )
+    least = 0.0 if name == "largest" else -1e-300
+    return real(name, pair[0], 0.0, 1e6, "a standard deviation"), real(name, pair[1], least, 1e6, "that of biases")
 
 
 def _window(diagram: PhaseDiagram, points: Sequence[tuple[float, float]]) -> tuple[float, float]:

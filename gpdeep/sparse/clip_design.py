@@ -23,7 +23,7 @@ import numpy as np
 
 from ..activations import PiecewiseLinear
 from ..errors import DomainError, InfeasibleError
-from ..gaussian.arguments import real, variance
+from ..gaussian.arguments import real, shown, variance
 from ..meanfield.fixed_point import FixedPoint, FixedPoints, points_of
 from ..meanfield.variance import VarianceMap
 from .design_result import Design
@@ -123,7 +123,7 @@ def design(
     members = _family(kind, sparsity, tau, at)
     if slope is not None and m is not None:
         raise DomainError(
-            f"Both slope = {slope!r} and m = {m!r} were given.",
+            f"Both slope = {shown(slope)} and m = {shown(m)} were given.",
             "Either of them fixes the clip level.",
             "Give one of them.",
         )
@@ -149,7 +149,7 @@ def _family(kind: Kind, sparsity: float | None, tau: float | None, q: float) -> 
     if not isinstance(kind, str) or kind == "hard_tanh":
         if tau is not None or not (sparsity is None or (np.ndim(sparsity) == 0 and sparsity == 0)):
             raise DomainError(
-                f"{kind!r} was given with sparsity = {sparsity!r} and tau = {tau!r}.",
+                f"{shown(kind)} was given with sparsity = {shown(sparsity)} and tau = {shown(tau)}.",
                 "The hard tanh, and a function of m, have the threshold they have.",
                 "Leave both out, or use crelu or cst.",
             )
@@ -157,9 +157,9 @@ def _family(kind: Kind, sparsity: float | None, tau: float | None, q: float) -> 
     family(kind)  # an unknown name is refused as such
     if (sparsity is None) == (tau is None):
         raise DomainError(
-            f"sparsity = {sparsity!r} and tau = {tau!r}.",
+            f"sparsity = {shown(sparsity)} and tau = {shown(tau)}.",
             "The threshold follows from exactly one of them.",
-            f"Give one, as in design({kind!r}, sparsity=0.85, slope=0.7).",
+            f"Give one, as in design({shown(kind)}, sparsity=0.85, slope=0.7).",
         )
     if sparsity is not None:
         return family(kind, threshold(kind, sparsity) * math.sqrt(q))

@@ -30,6 +30,7 @@ from ..gaussian.arguments import real
 from ..gaussian.ramp_moments import normal_density, unit_rule
 from ..meanfield.roots import bracketed_root
 
+_LEAST_SLOPE = 1e-300
 _LARGEST_EXPONENT = 30.0  # Gauss-Legendre with 40 nodes is exact to rounding below
 _FARTHEST = 40.0  # f(T) is 0 in float64 beyond
 
@@ -153,7 +154,7 @@ def check_slope(slope: float) -> None:
     Raises
     ------
     InfeasibleError
-        It is not in (0, 1).
+        It is not in (0, 1), or below 1e-300.
     """
     if slope >= 1:
         raise InfeasibleError(
@@ -162,7 +163,7 @@ def check_slope(slope: float) -> None:
             "q* escape (gpdeep.sparse.instability).",
             "Choose a slope below 1, such as 0.7.",
         )
-    if slope <= 0:
+    if slope < _LEAST_SLOPE:
         raise InfeasibleError(
             f"slope = {slope:g}: no clip level gives V'(q*) = {slope:g}.",
             "V'(q*) rises from 0 with the clip level; 0 is reached at m = 0, where every unit is silent.",

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError, InfeasibleError
 from ..finite.checks import check_integer, check_widths
+from ..gaussian.arguments import as_floats, shown
 from ..meanfield.fixed_point import FixedPoint
 from ..result import FloatArray, IntArray, Result, render_table
 from .clipping import clip_curvature, clip_slope
@@ -187,8 +187,14 @@ def clip_curves(kind: str, sparsity: float | Sequence[float]) -> ClipCurves:
     ((2, 241), True)
     """
     family(kind)
-    single = np.ndim(sparsity) == 0 or isinstance(sparsity, (str, bytes))
-    each: list[Any] = [sparsity] if single else list(sparsity)  # type: ignore[arg-type]
+    given = as_floats(sparsity)
+    if given is None or given.ndim > 1:
+        raise DomainError(
+            f"sparsity is {shown(sparsity)}.",
+            "Text, a truth value, a table or a ragged list was given.",
+            "Give one number between 0 and 1, or a list of them.",
+        )
+    each = np.atleast_1d(given).tolist()
     h = [threshold(kind, s) for s in each]
     if not h:
         raise DomainError("There is no sparsity.", "The list is empty.", "Give one or several numbers.")
@@ -259,5 +265,5 @@ def escape_curve(design: Design, depth: int, widths: Sequence[int] | None = None
 def _require(design: Design) -> None:
     if not isinstance(design, Design):
         raise DomainError(
-            f"The design is {design!r:.200}.", "It is something else.", "Give what gpdeep.sparse.design returns."
+            f"The design is {shown(design, 200)}.", "It is something else.", "Give what gpdeep.sparse.design returns."
         )

@@ -20,7 +20,7 @@ import numpy as np
 from ..activations import Activation, activation
 from ..errors import DomainError
 from ..finite.checks import MAX_DEPTH, MAX_WIDTH, check_integer
-from ..gaussian.arguments import variance
+from ..gaussian.arguments import shown, variance
 from ..meanfield.fixed_point import points_of
 from ..meanfield.variance import VarianceMap
 from ..result import FloatArray, Result, render_table, shown_layers
@@ -175,7 +175,7 @@ def escape_probability(
 def check_law(law: Any) -> None:
     """Refuse a one-step law that is not known."""
     if not isinstance(law, str) or law not in LAWS:
-        raise DomainError(f"law = {law!r}.", "The name is misspelt.", f"Use {' or '.join(LAWS)}.")
+        raise DomainError(f"law = {shown(law)}.", "The name is misspelt.", f"Use {' or '.join(LAWS)}.")
 
 
 def default_threshold(layer: VarianceMap, q: float) -> float:
@@ -192,7 +192,7 @@ def hidden_widths(width: Any, depth: Any) -> tuple[int, ...]:
     several = isinstance(width, Sequence) or (isinstance(width, np.ndarray) and width.ndim == 1)
     if (depth is None) != several or isinstance(width, (str, bytes)):
         raise DomainError(
-            f"width = {width!r} with depth = {depth!r}.",
+            f"width = {shown(width)} with depth = {shown(depth)}.",
             "One width needs a depth; a list of widths is itself as long as the network is deep.",
             "Write width=300, depth=100, or width=[300, 300, 200].",
         )

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_floats, shown
 from ..gaussian.ramp_moments import unit_rule
 from ..result import FloatArray
 
@@ -29,6 +30,7 @@ FROM_FAR_BELOW = math.sqrt(2 * math.pi) * 6 ** (1 / 6) * math.gamma(1 / 6) / 3
 
 _END = 3.0  # exp(-w⁶/6) is 2e-53
 _NODES = 64
+_FARTHEST = 1e100  # beyond it T has its limit
 _LAYER = 6.0  # erfc has fallen to 1e-17 of its range within this many of its own widths
 
 
@@ -66,27 +68,26 @@ def mean_exit_time(x: ArrayLike, end: float = math.inf) -> FloatArray:
     """
     start, last = _real("x", x), _real("end", end)
     if last.ndim:
-        raise DomainError(f"end = {end!r} has {last.size} entries.", "There is one end.", "Call once for each.")
+        raise DomainError(f"end = {shown(end)} has {last.size} entries.", "There is one end.", "Call once for each.")
     flat = start.reshape(-1)
     times = np.array([_time(v) for v in flat.tolist()]) - _time(float(last))
     return np.where(flat < last, times, 0.0).reshape(start.shape)[()]
 
 
 def _real(name: str, value: ArrayLike) -> FloatArray:
-    try:
-        given = np.asarray(value)
-    except ValueError:  # rows of unequal length
-        given = np.empty(0, dtype=object)
-    if given.dtype.kind not in "iuf" or np.isnan(given).any():
+    given = as_floats(value)
+    if given is None or np.isnan(given).any():
         raise DomainError(
-            f"{name} = {value!r}.", "It is a real number; NaN, text or a complex number was given.", "Give a float."
+            f"{name} = {shown(value)}.",
+            "NaN, text or a complex number was given.",
+            "Give a float.",
         )
-    return given.astype(np.float64)
+    return given
 
 
 def _time(x: float) -> float:
     """T(x), split where erfc changes: within 1/|x| of w = 0, and for x > 0 about w = √(2x)."""
-    if math.isinf(x):
+    if abs(x) > _FARTHEST:
         return 0.0 if x > 0 else FROM_FAR_BELOW
     from scipy.special import erfc  # here: importing gpdeep stays light
 

@@ -29,7 +29,7 @@ from ..activations import PiecewiseLinear
 from ..activations.linear_panels import Panels, expectations
 from ..activations.piecewise_linear import crelu, cst, hard_tanh, relu_tau, soft_threshold
 from ..errors import DomainError, InfeasibleError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, shown
 from ..meanfield.roots import all_roots, bracketed_root
 from ..meanfield.variance import VarianceMap
 from ..result import FloatArray
@@ -167,8 +167,8 @@ def _checked(make: Any) -> Callable[[float], PiecewiseLinear]:
         if isinstance(found, PiecewiseLinear):
             return found
         raise DomainError(
-            f"The family is {make!r:.200}, which for m = {m:g} "
-            + (f"raises {type(problem).__name__}: {problem}." if problem else f"gives {found!r:.200}."),
+            f"The family is {shown(make, 200)}, which for m = {m:g} "
+            + (f"raises {type(problem).__name__}: {problem}." if problem else f"gives {shown(found, 200)}."),
             "A family is a name, or a function that makes a PiecewiseLinear of every clip level m > 0.",
             "Write for instance lambda m: PiecewiseLinear('mine', t=(0.5, 0.5 + m), c=(1.0, -1.0)).",
         ) from problem

@@ -33,7 +33,7 @@ from ..activations import PiecewiseLinear
 from ..activations.linear_panels import Panels, expectations
 from ..errors import DomainError
 from ..finite.checks import check_integer, check_width
-from ..gaussian.arguments import variance
+from ..gaussian.arguments import shown, variance
 from ..meanfield.variance import VarianceMap
 from ..result import FloatArray
 
@@ -70,7 +70,7 @@ def stationary_fluctuation(layer: VarianceMap, q: float, width: int) -> tuple[fl
     """
     if not isinstance(layer, VarianceMap) or layer.layer_norm or (layer.alpha, layer.beta) != (0.0, 1.0):
         raise DomainError(
-            f"The layer is {layer!r:.200}.",
+            f"The layer is {shown(layer, 200)}.",
             "A dense layer is needed; a design, a residual layer or one with layer normalisation was given.",
             "Give design.layer, or variance_map(phi, sigma_w=..., sigma_b=...).",
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import DomainError, InfeasibleError
 from ..finite.checks import MAX_DEPTH, MAX_WIDTH, check_integer
-from ..gaussian.arguments import real, variance
+from ..gaussian.arguments import real, shown, variance
 from ..meanfield.fixed_point import points_of
 from .escape import escape_probability
 from .families import Family, edge_layer, family
@@ -152,7 +152,7 @@ def check_shape(width: Any, depth: Any) -> tuple[int, int] | None:
     """
     if (width is None) != (depth is None):
         raise DomainError(
-            f"width = {width!r} and depth = {depth!r}.",
+            f"width = {shown(width)} and depth = {shown(depth)}.",
             "A probability of escape needs both.",
             "Give both, or neither.",
         )

@@ -28,7 +28,7 @@ from ..activations import Activation, PiecewiseLinear, activation
 from ..activations.piecewise_linear import relu_tau, soft_threshold
 from ..errors import DomainError
 from ..finite.checks import check_width
-from ..gaussian.arguments import real, variance
+from ..gaussian.arguments import real, shown, variance
 from ..result import Result, Status
 from .exit_time import mean_exit_time
 from .families import edge_layer
@@ -85,7 +85,7 @@ class Instability(Result):
 
     def layers_to_escape(self, excess: float) -> float:
         """About how many layers an excess q - q* = `excess` > 0 takes to grow without bound, at infinite width."""
-        return 2 / (self.curvature * real("excess", excess, 0.0, math.inf, "a variance above q*"))
+        return 2 / (self.curvature * real("excess", excess, 1e-300, math.inf, "a variance above q*"))
 
     def escape_time(self, width: int, q: float | None = None, threshold: float = math.inf) -> float:
         r"""Mean number of layers until a network of width n has a variance above `threshold`, from q (default q*).
@@ -209,7 +209,7 @@ def _unclipped(kind: str | Activation, sparsity: float | None, tau: float | None
     by_name = isinstance(kind, str) and kind in _MAKERS
     if by_name != ((sparsity is None) != (tau is None)):
         raise DomainError(
-            f"instability of {kind!r} with sparsity = {sparsity!r} and tau = {tau!r}.",
+            f"instability of {shown(kind)} with sparsity = {shown(sparsity)} and tau = {shown(tau)}.",
             "A kind by name needs exactly one of the two; an activation has its threshold already.",
             "Write instability('relu_tau', 0.85), instability('st', tau=1.0) or instability('relu_tau:1.0').",
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from ..errors import DomainError, InfeasibleError
-from ..gaussian.arguments import real
+from ..gaussian.arguments import real, shown
 
 SIDES = {"relu_tau": 1, "crelu": 1, "st": 2, "cst": 2}
 """On how many sides of 0 an activation is active."""
@@ -48,14 +48,14 @@ def threshold(kind: str, sparsity: float) -> float:
     """
     if not isinstance(kind, str) or kind not in SIDES:
         raise DomainError(
-            f"There is no thresholded activation '{kind}'.",
+            f"There is no thresholded activation {shown(kind)}.",
             "The name is misspelt, or it has no threshold.",
             f"Use one of {', '.join(SIDES)}.",
         )
     s = real("sparsity", sparsity, -math.inf, math.inf, "a fraction of exact zeros")
     if not 0 <= s <= 1:
         raise DomainError(
-            f"sparsity = {sparsity!r} is not a fraction from 0 to 1.",
+            f"sparsity = {shown(sparsity)} is not a fraction from 0 to 1.",
             "A percentage was given, or a number with the wrong sign.",
             "Give a fraction, such as 0.85.",
         )
@@ -78,7 +78,7 @@ def threshold(kind: str, sparsity: float) -> float:
     h = float(ndtri(s)) if sides == 1 and s < 0.5 else float(-ndtri((1 - s) / sides)) + 0.0
     if not abs(h) < FARTHEST:
         raise InfeasibleError(
-            f"sparsity = {s!r} needs the threshold h = {h:.3g} standard deviations.",
+            f"sparsity = {shown(s)} needs the threshold h = {h:.3g} standard deviations.",
             "So near to its end hardly a unit responds (weights would be hundreds of times larger than usual), or "
             "hardly one does not.",
             "Choose a sparsity further away from 0 and 1.",

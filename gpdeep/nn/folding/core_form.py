@@ -8,11 +8,14 @@ import numpy as np
 from torch import nn
 
 from ...gaussian.arguments import memory_budget as require_budget
+from ...gaussian.arguments import wholes
 from ...linearize.normal_form import CoreNetwork, CoreSegment, assembled
 from ...linearize.normal_form import core_network as core_of_chain
 from ..reading.partial_tracing import trace_partial
 from ..reading.weights import require_module
 from .core_reading import FormReader
+
+_MOST_LAYERS = 10**6
 
 
 def core_network(model: nn.Module, *, cuts: Sequence[int] | str = (), memory_budget: int = 2**32) -> CoreNetwork:
@@ -57,10 +60,11 @@ def core_network(model: nn.Module, *, cuts: Sequence[int] | str = (), memory_bud
     """
     require_module(model)
     budget = require_budget(memory_budget)
+    cuts = cuts if isinstance(cuts, str) else tuple(wholes("cuts", cuts, 1, _MOST_LAYERS))
     owner, graph = trace_partial(model)
-    reader = FormReader(owner, graph, budget, chain=bool(cuts))
+    reader = FormReader(owner, graph, budget, chain=cuts != ())
     form = reader.result()
-    if cuts:
+    if cuts != ():
         W = [matrix[:, 1:] for matrix in (*reader.layers, form)]
         b = [matrix[:, 0] for matrix in (*reader.layers, form)]
         core = core_of_chain(W, b, reader.slopes, cuts=cuts, memory_budget=memory_budget)

@@ -9,6 +9,7 @@ from torch import nn
 
 from ...errors import DomainError
 from ...linearize.normal_form import CoreNetwork
+from ..arguments import kind_of
 from ..modules.partial_relu import PartialReLU
 
 
@@ -42,7 +43,7 @@ class CoreModel(nn.Module):  # type: ignore[misc]
                 "The model itself was passed.",
                 "Give gpdeep.nn.core_network(model).",
             )
-        dtype = dtype or torch.get_default_dtype()
+        dtype = kind_of(dtype, "cpu")["dtype"]
         self.segments = nn.ModuleList(
             nn.ModuleDict(
                 {

@@ -11,6 +11,7 @@ import torch
 from torch import fx, nn
 
 from ...errors import DomainError
+from ...gaussian.arguments import flag
 from ...result import Status, StatusCode
 from ..reading.example_runs import as_arguments, difference, run, shapes_of
 from ..reading.partial_tracing import trace_partial
@@ -89,6 +90,7 @@ def fold(
     True
     """
     require_module(model)
+    exact, only_if_cheaper = flag("exact", exact), flag("only_if_cheaper", only_if_cheaper)
     if example is None and not exact:
         raise DomainError(
             "exact=False was given without an example.",

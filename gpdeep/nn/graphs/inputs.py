@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from torch import nn
 
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 from ...linearize.wires import Wire, source
-from ..arguments import real_inputs
+from ..arguments import native, real_inputs
 from .channel_labels import Tracked
 
 # Axes that may hold the channels, by the number of axes, the likeliest first; None: there is one channel.
@@ -23,6 +25,8 @@ _CHOICES: dict[int, tuple[int | None, ...]] = {
     4: (1, 3, 0, None),
     5: (1, 4, 0, None),
 }
+
+_MOST_NUMBERS = 10**8  # of an example that is drawn
 
 
 class Arguments:
@@ -91,7 +95,7 @@ class ChannelAxes:
         axis = self._given if axes is None else axes[number] if number < len(axes) else None
         if not isinstance(axis, int) or isinstance(axis, bool) or not -x.ndim <= axis < max(x.ndim, 1):
             raise DomainError(
-                f"channel_axis = {self._given!r}, for input {number} of shape {tuple(x.shape)}.",
+                f"channel_axis = {shown(self._given)}, for input {number} of shape {tuple(x.shape)}.",
                 "It is the number of an axis of the input, or a list with one for each input.",
                 "Give channel_axis=1, or -1 for sequences of vectors.",
             )
@@ -100,11 +104,11 @@ class ChannelAxes:
 
 def _of_shape(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor:
     """Random numbers of a shape, from a fixed seed."""
-    if min(shape) < 1:
+    if min(shape) < 1 or math.prod(shape) > _MOST_NUMBERS:
         raise DomainError(
             f"The example has the shape {shape}.",
             "A tuple of integers is the shape of one input, batch included.",
-            "Give positive integers such as (1, 3, 32, 32), or a tensor.",
+            f"Give positive integers such as (1, 3, 32, 32), for {_MOST_NUMBERS} numbers at most, or a tensor.",
         )
     made: torch.Tensor = _tensor(model, torch.randn(shape, generator=torch.Generator().manual_seed(0)).numpy())
     return made
@@ -115,7 +119,7 @@ def _tensor(model: nn.Module, x: Any) -> Any:
         return x.detach()
     if x is None or isinstance(x, (bool, int, float, str)):
         return x
-    array = torch.as_tensor(np.array(real_inputs(x)))
+    array = torch.as_tensor(native(real_inputs(x)))
     like = next(iter(model.parameters()), None)
     dtype = like.dtype if like is not None else torch.get_default_dtype()
     return array.to(device=None if like is None else like.device, dtype=dtype if array.is_floating_point() else None)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ...errors import DomainError
+from ...gaussian.arguments import choice
 from ...linearize.graph import Graph, numbered
 from ...linearize.operations import Policy
 from ...linearize.shares import VarianceShares
@@ -151,12 +152,7 @@ def variance_shares(
     >>> round(path_length(graph_of(net, x), weight="variance", shares=shares).value, 2)
     0.2
     """
-    if statistic not in ("second_moment", "variance"):
-        raise DomainError(
-            f"statistic = {statistic!r}.",
-            "Operands of additions are measured by 'second_moment' or by 'variance'.",
-            "Give one of these.",
-        )
+    choice("statistic", statistic, ("second_moment", "variance"))
     moments = Moments(statistic == "variance")
     outputs, ends = _read(model, example, channel_axis, None, rules, moments)
     graph, number = numbered(outputs)
@@ -174,12 +170,8 @@ def _read(
 ) -> tuple[dict[str, Wire], dict[str, Any]]:
     """The outputs of a model as wires, and their second moments where these are measured."""
     require_module(model)
-    if products not in (None, "value", "merge"):
-        raise DomainError(
-            f"products = {products!r}.",
-            "Paths pass a product by its value operand or by all operands.",
-            'Give products="value" or products="merge", or nothing.',
-        )
+    if products is not None:
+        choice("products", products, ("value", "merge"))
     model = unwrapped(model)
     _require_initialised(model)
     arguments, axes, book = Arguments(model, example), ChannelAxes(channel_axis), Rulebook(rules)

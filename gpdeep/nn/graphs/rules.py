@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 
 if TYPE_CHECKING:
     from .call import Call
@@ -114,7 +115,7 @@ def checked(op: Any, rule: Any) -> tuple[Any, Rule]:
         key = operation_name(op)
     else:
         raise DomainError(
-            f"A rule is registered for {op!r:.200}.",
+            f"A rule is registered for {shown(op, 200)}.",
             "Rules are for classes of modules and for functions and methods of torch's.",
             "Give a class such as MyLayer, a function such as torch.cumsum, or its name.",
         )
@@ -122,7 +123,7 @@ def checked(op: Any, rule: Any) -> tuple[Any, Rule]:
         return key, _SIMPLE[rule]
     if not callable(rule):
         raise DomainError(
-            f"The rule for {op!r:.100} is {rule!r:.100}.",
+            f"The rule for {shown(op, 100)} is {shown(rule, 100)}.",
             f"A rule is a function of a Call, or one of {', '.join(map(repr, _SIMPLE))}.",
             "Give one of these.",
         )
@@ -133,6 +134,12 @@ class Rulebook:
     """Where rules are looked up: those for one graph, those registered, those built in."""
 
     def __init__(self, own: Mapping[Any, Rule | str] | None = None) -> None:
+        if own is not None and not isinstance(own, Mapping):
+            raise DomainError(
+                f"rules is {shown(own)}.",
+                "Rules are given by what they are for.",
+                "Give a dict such as {MyLayer: 'copy'}.",
+            )
         self._own = dict(checked(op, rule) for op, rule in (own or {}).items())
 
     def for_module(self, module: nn.Module) -> Rule | None:

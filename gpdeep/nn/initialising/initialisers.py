@@ -18,6 +18,7 @@ from torch import nn
 
 from ...activations import Activation
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 from ..arguments import require_sigma
 from ..layers import fan_in, refuse_layer, require_layer
 from ..weight_draws import WeightLaw, draw_weight, root_of, stream, weight_law
@@ -102,7 +103,7 @@ def init_layer_(
     """
     if (design is None) == (sigma_w is None and sigma_b is None) or (sigma_w is None) != (sigma_b is None):
         raise DomainError(
-            f"design is {design!r:.80}, sigma_w is {sigma_w!r}, sigma_b is {sigma_b!r}.",
+            f"design is {shown(design, 80)}, sigma_w is {shown(sigma_w)}, sigma_b is {shown(sigma_b)}.",
             "The variances come either from a design or as two numbers.",
             "Give a design, or both sigma_w and sigma_b.",
         )
@@ -112,7 +113,7 @@ def init_layer_(
     law = LayerLaw(require_sigma("sigma_w", sigma_w), require_sigma("sigma_b", sigma_b), weight_law(weights))
     if not isinstance(name, str):
         raise DomainError(
-            f"name is {name!r:.80}.",
+            f"name is {shown(name, 80)}.",
             "The random numbers are keyed by a text, such as a layer's qualified name.",
             "Give a str, such as name='body.0', or leave it out.",
         )
@@ -163,7 +164,7 @@ def require_design(design: Any) -> None:
     missing = [n for n in ("phi", "sigma_w", "sigma_b", "q_star", "input_second_moment") if not hasattr(design, n)]
     if missing or not isinstance(design.phi, Activation):
         raise DomainError(
-            f"The design is {design!r:.200}" + (f", without {', '.join(missing)}." if missing else "."),
+            f"The design is {shown(design, 200)}" + (f", without {', '.join(missing)}." if missing else "."),
             "It is not what gpdeep.sparse.design returns.",
             "Give the result of gpdeep.sparse.design(...).",
         )

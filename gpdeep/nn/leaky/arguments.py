@@ -9,10 +9,14 @@ import numpy as np
 import torch
 
 from ...errors import DomainError
+from ...gaussian.arguments import as_floats, flag, shown
 from ...result import FloatArray
-from ..arguments import LARGEST, number, whole
+from ..arguments import LARGEST, number, real_inputs, whole
+from ..memory_budget import require_memory
 
 LEAKY = ("steps", "weights", "effective_depth")  # what makes a module a leaky ResNet
+_DEEPEST = 10**6
+_BYTES = 24  # a weight, while it is drawn and converted
 _ROUNDING = 1e-5  # steps that were kept in float32 add up to 1 within some 1e-7 a thousand layers
 
 
@@ -30,26 +34,25 @@ def bias_of(value: Any) -> float:
     """β, 0 or more."""
     bias = number("bias", value, -math.inf, LARGEST, "the constant that the last column of the weights multiplies")
     if bias < 0:
-        raise DomainError(f"bias = {value!r}.", "The constant β is not negative.", "Give a bias of 0 or more.")
+        raise DomainError(f"bias = {shown(value)}.", "The constant β is not negative.", "Give a bias of 0 or more.")
     return bias
 
 
 def array_of(name: str, value: Any) -> FloatArray:
     """`value`, an array or a tensor, as finite numbers in float64."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().to(torch.float64).numpy()
-    try:
-        found = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        value = real_inputs(value).detach().cpu().to(torch.float64)
+    found = as_floats(value, "biuf")
+    if found is None:
         raise DomainError(
-            f"{name} cannot be made an array of numbers ({error}).",
+            f"{name} cannot be made an array of numbers: it is {shown(value)}.",
             "It is ragged, or holds text or complex numbers.",
             f"Give {name} as an array or tensor of real numbers.",
-        ) from error
-    if not np.isfinite(found).all():
-        bad = int(np.count_nonzero(~np.isfinite(found)))
+        )
+    if not (np.abs(found) <= LARGEST).all():
+        bad = int(np.count_nonzero(~(np.abs(found) <= LARGEST)))
         raise DomainError(
-            f"{name} has {bad} entries of {found.size} that are NaN or infinite.",
+            f"{name} has {bad} entries of {found.size} that are NaN, infinite or beyond {LARGEST:g}.",
             "It was computed from something that overflowed.",
             f"Give {name} as finite numbers.",
         )
@@ -64,6 +67,12 @@ def steps_of(steps: Any, depth: int, effective_depth: float) -> FloatArray:
     DomainError
         They are not that.
     """
+    if depth > _DEEPEST:
+        raise DomainError(
+            f"depth = {shown(depth)} is above {_DEEPEST}.",
+            "It has a digit too many.",
+            f"Use at most {_DEEPEST} layers.",
+        )
     if steps is None:
         if depth <= effective_depth:
             raise DomainError(
@@ -125,13 +134,14 @@ def linear_map(
             )
         return found
     if rows is None or columns is None:
-        if learned:
+        if flag(f"learn_{name}", learned):
             raise DomainError(
                 f"learn_{name} is true without a {name}.",
                 "There is no map that could be learned.",
                 f"Give {name}, or {'in_features' if name == 'read_in' else 'out_features'} to have one drawn.",
             )
         return None
+    require_memory(_BYTES * rows * columns, "cpu", "rows or columns")
     return draw.standard_normal((rows, columns)) / math.sqrt(columns)
 
 

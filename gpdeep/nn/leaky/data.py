@@ -16,9 +16,10 @@ import torch
 from torch.nn import functional as F
 
 from ...errors import DomainError
-from ...leaky.network_cost import cost_of
+from ...gaussian.arguments import as_array, callback, choice
+from ...leaky.network_cost import COSTS, cost_of
 from ...result import FloatArray
-from ..arguments import real_inputs
+from ..arguments import native, real_inputs
 from .arguments import require_leaky
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Task:
         if callable(cost):
             return cls(rows, Y, None, _scalar(cost))
         target = real_inputs(Y)
-        target = target.detach().cpu().numpy() if isinstance(target, torch.Tensor) else target
+        target = as_array(_wide(target)) if isinstance(target, torch.Tensor) else target
+        choice("cost", cost, COSTS)
         outputs = model.width if model.read_out is None else model.read_out.shape[0]
         _require_rows(target, len(rows), outputs, classes=cost == "cross_entropy")
         known = cost_of(cost, target.T, outputs, len(rows))
@@ -98,7 +100,7 @@ def rows_of(model: LeakyResNet, X: Any) -> Any:
     require_leaky(model)
     x = real_inputs(X)
     weights = model.weights
-    rows = (x if isinstance(x, torch.Tensor) else torch.from_numpy(np.array(x))).detach()
+    rows = (x if isinstance(x, torch.Tensor) else torch.from_numpy(native(x))).detach()
     features = model.width if model.read_in is None else model.read_in.shape[1]
     if rows.ndim != 2 or not len(rows) or rows.shape[1] != features:
         raise DomainError(
@@ -112,6 +114,12 @@ def rows_of(model: LeakyResNet, X: Any) -> Any:
             "The inputs are not all finite.", "Missing values, or an overflow upstream.", "Remove such samples."
         )
     return rows
+
+
+def _wide(x: Any) -> Any:
+    """A tensor that numpy reads: on the processor, floats in float64."""
+    x = x.detach().cpu()
+    return x.to(torch.float64) if x.is_floating_point() else x
 
 
 def _require_rows(target: Any, samples: int, outputs: int, *, classes: bool) -> None:
@@ -133,6 +141,8 @@ def _squared(output: Any, target: Any) -> Any:
 
 def _scalar(cost: CostFunction) -> CostFunction:
     """`cost`, refused where it does not give one number."""
+
+    callback("cost", cost, None, None)
 
     def checked(Z: Any, Y: Any) -> Any:
         value = cost(Z, Y)

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ...gaussian.arguments import as_float, flag
 from ...leaky import network
 from ...leaky.geometry import Geometry
 from ...leaky.nonlinearity import Nonlinearity
 from ...result import FloatArray
-from ..arguments import number
+from ..arguments import LARGEST, number
 from .data import CostFunction, Task
+
+_LEAST = 1e-50
 
 if TYPE_CHECKING:
     from .resnet import LeakyResNet
@@ -110,12 +113,12 @@ def trajectory(model: LeakyResNet, task: Task, lam: float, sharpness: float = ma
 
 def check_lam(lam: Any) -> float:
     """λ > 0."""
-    return number("lam", lam, 0.0, math.inf, "λ, the weight of the parameter cost in C + λS")
+    return number("lam", lam, _LEAST, LARGEST, "λ, the weight of the parameter cost in C + λS")
 
 
 def _asked(model: LeakyResNet, X: Any, Y: Any, lam: Any, cost: Any, sharpness: Any) -> Trajectory:
-    if sharpness != math.inf:
-        number("sharpness", sharpness, 0.0, math.inf, "how sharp the rounded kinks of the activation are")
+    if as_float(sharpness) != math.inf:
+        sharpness = number("sharpness", sharpness, _LEAST, LARGEST, "how sharp the rounded kinks of the activation are")
     return trajectory(model, Task.of(model, X, Y, cost), check_lam(lam), sharpness)
 
 
@@ -209,7 +212,7 @@ def layer_energies(
     """
     at = _asked(model, X, Y, lam, cost, sharpness)
     network.warn_if_meaningless(at.residual(), stacklevel=4)  # the line that called the model's method
-    return at.energies(corrected)
+    return at.energies(flag("corrected", corrected))
 
 
 def sample_invariant(

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from ...activations import Activation
 from ...errors import DomainError, ValidityWarning
+from ...gaussian.arguments import shown
 from ...leaky.nonlinearity import Nonlinearity
 from ...result import FloatArray
 from ..arguments import LARGEST, kind_of, number, require_sigma, whole
@@ -146,7 +147,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.width, self.depth = whole("width", width), whole("depth", depth)
         self.effective_depth = number(
-            "effective_depth", effective_depth, 0.0, LARGEST, "L̃, the rate of the leak over the whole network"
+            "effective_depth", effective_depth, 1e-30, LARGEST, "L̃, the rate of the leak over the whole network"
         )
         self.bias = bias_of(bias)
         self.phi: Activation = Nonlinearity.of(activation).phi
@@ -318,7 +319,21 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
         return a if self.read_out is None else F.linear(a, self.read_out)
 
     def representations(self, x: Any) -> Any:
-        """A_0, ..., A_L, shape (depth + 1, ..., width): entry l is the transpose of the A_l of the formulas."""
+        """A_0, ..., A_L, shape (depth + 1, ..., width): entry l is the transpose of the A_l of the formulas.
+
+        Raises
+        ------
+        DomainError
+            `x` is no tensor of real numbers with the features of the model along its last axis.
+        """
+        features = self.width if self.read_in is None else self.read_in.shape[1]
+        plain = isinstance(x, torch.Tensor) and not (x.is_complex() or x.is_quantized or x.is_sparse or x.is_meta)
+        if not plain or not x.ndim or x.shape[-1] != features or x.dtype != self.weights.dtype:
+            raise DomainError(
+                f"x is {shown(x, 80)}.",
+                "It is no tensor, or has other features, another type or another device than the model.",
+                f"Give a tensor of shape (..., {features}) and type {self.weights.dtype}.",
+            )
         a = x if self.read_in is None else F.linear(x, self.read_in)
         path = [a]
         for index in range(self.depth):

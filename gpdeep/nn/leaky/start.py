@@ -17,8 +17,10 @@ from torch import nn
 from ...activations import Activation
 from ...errors import DomainError
 from ...result import FloatArray
+from ..memory_budget import require_memory
 from ..modules.module_of import Elementwise, module_of
 
+_BYTES = 24  # a weight, while it is drawn and converted
 _SILENT = 1e-12  # of E φ²: weights would be a million times as large as for other activations
 
 
@@ -49,6 +51,7 @@ def level_sigma(phi: Activation, h: FloatArray) -> FloatArray:
 
 def first_weights(draw: np.random.Generator, width: int, sigma: FloatArray, *, bias: bool) -> FloatArray:
     """Independent N(0, σ_l²/width), shape (L, w, w), and zeros in the column of the bias where there is one."""
+    require_memory(_BYTES * len(sigma) * width * (width + bias), "cpu", "layers or neurons")
     W = draw.standard_normal((len(sigma), width, width)) * (sigma / math.sqrt(width))[:, None, None]
     return np.concatenate([W, np.zeros((len(sigma), width, int(bias)))], axis=2)
 

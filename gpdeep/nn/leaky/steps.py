@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from ...errors import DomainError
+from ...finite.checks import check_integer
+from ...gaussian.arguments import choice, flag, shown
 from ...leaky.layer_steps import carry_weights, equidistribute, limited, papers_rule
 from ..arguments import LARGEST, number, whole
 from .data import rows_of
@@ -77,8 +79,8 @@ def adapt_steps(
     >>> adapt_steps(model, [[1.0]], blend=1.0)[0] > 0.4
     tensor(True)
     """
-    if rule not in RULES:
-        raise DomainError(f"rule = {rule!r:.100}.", "The name is misspelt.", f"Use {' or '.join(RULES)}.")
+    choice("rule", rule, RULES)
+    carry = flag("carry", carry)
     share = number("blend", blend, 0.0, 1.0 + 1e-12, "how far to go towards the new steps at once, 1 for all the way")
     rows = rows_of(model, X)
     rho, W = steps_in_float64(model), numbers(model.weights)
@@ -144,15 +146,15 @@ class AdaptiveSteps:
             number(name, getattr(self, name), -LARGEST, LARGEST, share)
         if not 0 <= self.start < self.end <= 1:
             raise DomainError(
-                f"start = {self.start!r:.50} and end = {self.end!r:.50}.",
+                f"start = {shown(self.start, 50)} and end = {shown(self.end, 50)}.",
                 "They are shares of the training, from 0 to 1, the start before the end.",
                 "Give such as start=0.2, end=0.8.",
             )
-        if self.rule not in RULES:
-            raise DomainError(f"rule = {self.rule!r:.100}.", "The name is misspelt.", f"Use {' or '.join(RULES)}.")
+        choice("rule", self.rule, RULES)
 
     def due(self, step: int) -> bool:
         """Whether step number `step`, counted from 1, moves the layers."""
+        step = check_integer("step", step, 0, 10**15)
         return step % self.every == 0 and self.start * self.total <= step <= self.end * self.total
 
     def __call__(self, step: int, model: LeakyResNet, X: Any) -> bool:

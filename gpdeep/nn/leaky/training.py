@@ -17,6 +17,8 @@ from typing import Any
 import torch
 
 from ...errors import ConvergenceError, DomainError
+from ...gaussian.arguments import callback as checked_callback
+from ...gaussian.arguments import flag
 from ..arguments import LARGEST, number, whole
 from .data import CostFunction, Task
 from .descent import adam, lbfgs
@@ -126,12 +128,16 @@ def train_leaky(
     """
     task = Task.of(model, X, Y, cost)
     penalties = [
-        number(name, value, 0.0, LARGEST, "the weight of |map|² beside the action")
+        number(name, value, 1e-50, LARGEST, "the weight of |map|² beside the action")
         for name, value in (("read_in_penalty", read_in_penalty), ("read_out_penalty", read_out_penalty))
     ]
     objective = LeakyObjective(model, task, check_lam(lam), *penalties)
     rate = number("learning_rate", learning_rate, 0.0, LARGEST, "the first step of Adam in the weights W/L̃")
     goal = number("tol", tol, 0.0, 1.0, "the stationarity residual to stop at")
+    newton = flag("newton", newton)
+    for name, given, arguments in (("callback", callback, ("", 1, 0.5)), ("adaptive", adaptive, (1, model, task.X))):
+        if given is not None:
+            checked_callback(name, given, *arguments)
     counts = [
         _count(n, v)
         for n, v in (("adam_steps", adam_steps), ("lbfgs_steps", lbfgs_steps), ("newton_steps", newton_steps))
@@ -191,5 +197,5 @@ def _not_finite_cost(objective: LeakyObjective) -> bool:
 
 
 def _count(name: str, value: Any) -> int:
-    """A number of iterations, 0 or more."""
-    return 0 if isinstance(value, int) and value == 0 else whole(name, value)
+    """A number of iterations, from 0 to 10 million."""
+    return 0 if isinstance(value, int) and value == 0 else whole(name, value, 10**7)

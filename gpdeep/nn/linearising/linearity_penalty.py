@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from ...errors import DomainError
+from ...gaussian.arguments import choice, flag, shown
 from ...linearize.sparsity_prior import require_power, require_tau, slope_prox
 from ..arguments import LARGEST, number
 from ..modules.partial_relu import PartialReLU, partial_relus
@@ -83,15 +84,10 @@ class LinearityPenalty:
                 "Its activations are plain ReLUs, whose slopes are no parameters.",
                 "Put them in by gpdeep.nn.replace_activations(model).model.",
             )
-        if reduction not in REDUCTIONS:
-            raise DomainError(
-                f"reduction = {reduction!r}.",
-                "The penalty is summed over units, or divided by their number.",
-                "Give 'sum' or 'mean'.",
-            )
+        choice("reduction", reduction, REDUCTIONS)
         channels = sum(module.num_channels for module in self._modules.values())
         self._scale = 1.0 / channels if reduction == "mean" else 1.0
-        self._factors = self._checked(weights or {})
+        self._factors = self._checked({} if weights is None else weights)
         self._above: dict[str, Any] = {}
         self._remember()
 
@@ -115,6 +111,7 @@ class LinearityPenalty:
 
     def coefficient(self, name: str) -> float:
         """c of the slopes of one module, reduction and weights included."""
+        choice("name", name, self._modules)
         module = self._modules[name]
         return self._scale * self._factors[name] * (module.num_channels / int(module.alpha.numel()))
 
@@ -181,6 +178,7 @@ class LinearityPenalty:
             p = 1/2.
         """
         step = number("step", step, -LARGEST, LARGEST, "a learning rate times the weight of the penalty")
+        frozen = flag("freeze", freeze)
         count = 0
         with torch.no_grad():
             for name, module in self._modules.items():
@@ -189,7 +187,7 @@ class LinearityPenalty:
                 zero = (z == 0) & ~module.frozen
                 module.alpha.copy_(torch.where(module.frozen, torch.ones_like(z), 1 - z))
                 count += int(zero.sum())
-                if freeze:
+                if frozen:
                     module.freeze(zero)
         self._remember()
         return count
@@ -200,7 +198,11 @@ class LinearityPenalty:
 
     def _checked(self, weights: Mapping[str, float]) -> dict[str, float]:
         """The factors of all modules."""
-        unknown = sorted(set(weights) - set(self._modules))
+        if not isinstance(weights, Mapping):
+            raise DomainError(
+                f"weights is {shown(weights)}.", "Factors are given by the names of modules.", "Give a dict."
+            )
+        unknown = sorted(map(str, set(weights) - set(self._modules)))
         if unknown:
             raise DomainError(
                 f"weights names {', '.join(map(repr, unknown))}.",
@@ -208,6 +210,7 @@ class LinearityPenalty:
                 f"Use some of {', '.join(map(repr, self._modules))}.",
             )
         given = {
-            name: number(f"weights[{name!r}]", weight, 0.0, LARGEST, "a factor") for name, weight in weights.items()
+            name: number(f"weights[{shown(name)}]", weight, 0.0, LARGEST, "a factor")
+            for name, weight in weights.items()
         }
         return {name: given.get(name, 1.0) for name in self._modules}

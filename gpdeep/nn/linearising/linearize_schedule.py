@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...gaussian.arguments import real
+from ...gaussian.arguments import as_float, instance, real
 from ...linearize.sparsity_prior import require_tau, window_warnings
 from ..arguments import LARGEST, number
 from .linearity_penalty import LinearityPenalty
@@ -50,13 +50,15 @@ class LinearizeSchedule:
 
     def __post_init__(self) -> None:
         number("omega", self.omega, -1e-300, LARGEST, "the weight of a penalty, 0 or more")
-        number("start", self.start, -LARGEST, LARGEST, "the time at which the penalty is switched on")
-        real("stop", min(self.stop, LARGEST), self.start, math.inf, "the time at which it is switched off, after start")
+        start = number("start", self.start, -LARGEST, LARGEST, "the time at which the penalty is switched on")
+        stop = as_float(self.stop)
+        real("stop", min(stop, LARGEST), start, math.inf, "the time at which it is switched off, after start")
         require_tau(self.tau)
 
     def on(self, time: float) -> bool:
         """Whether the penalty is on."""
-        return self.start <= time < self.stop
+        now = number("time", time, -LARGEST, LARGEST, "a time in the units of start and stop")
+        return bool(self.start <= now < self.stop)
 
     def weight(self, time: float) -> float:
         """ω while it is on, else 0."""
@@ -70,6 +72,7 @@ class LinearizeSchedule:
         int
             Units frozen now.
         """
+        instance("penalty", penalty, LinearityPenalty, "gpdeep.nn.LinearityPenalty")
         return penalty.snap(self.tau) if self.on(time) and self.omega else 0
 
     def check(self, penalty: LinearityPenalty, *, lr: float, steps: float = 1.0, momentum: float = 0.0) -> None:
@@ -93,6 +96,7 @@ class LinearizeSchedule:
         CaptureWarning
             Steps near 1 are longer than the window |1 - a| < τ: `gpdeep.linearize.clean_step`.
         """
+        instance("penalty", penalty, LinearityPenalty, "gpdeep.nn.LinearityPenalty")
         rate = number("lr", lr, 0.0, LARGEST, "a learning rate")
         rate /= 1 - number("momentum", momentum, -1e-300, 1.0, "a momentum")
         each = number("steps", steps, 0.0, LARGEST, "a number of optimiser steps")

@@ -16,6 +16,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from ...errors import DomainError
+from ...gaussian.arguments import choice, shown
 from ..modules.partial_relu import PartialReLU
 from ..reading.activation_sites import KINDS, is_kind, others_in, slope_of
 from ..reading.example_runs import as_arguments, run, same_answers
@@ -131,18 +132,15 @@ def replace_activations(
 def _checked(kinds: Any, granularity: str, reuse: str) -> tuple[type[nn.Module], ...]:
     """The kinds, if all arguments are what they may be."""
     given = tuple(kinds) if isinstance(kinds, (tuple, list, set, frozenset)) else (kinds,)
-    unknown = [kind for kind in given if kind not in KINDS]
+    unknown = [kind for kind in given if not any(kind is known for known in KINDS)]
     if unknown or not given:
         raise DomainError(
-            f"kinds = {kinds!r}.",
+            f"kinds = {shown(kinds)}.",
             "Only activations of two slopes can become PartialReLU; a module was given in place of its class, or none.",
             f"Give some of {', '.join(kind.__name__ for kind in KINDS)}.",
         )
     for name, value, known in (("granularity", granularity, GRANULARITIES), ("reuse", reuse, REUSE)):
-        if value not in known:
-            raise DomainError(
-                f"{name} = {value!r}.", "It is none of the choices.", f"Give one of {', '.join(map(repr, known))}."
-            )
+        choice(name, value, known)
     return given
 
 

@@ -10,10 +10,13 @@ import torch
 from torch import nn
 
 from ...errors import DomainError
+from ...gaussian.arguments import whole
 from ..modules.partial_relu import PartialReLU
 from .channel_axes import Layout
 
 GRANULARITIES = ("channel", "layer", "unit")
+
+_MOST_AXES = 100
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class SlopeChoice:
     def _axis(self, label: str, name: str, found: Layout | None, shape: tuple[int, ...] | None) -> Layout:
         """Channels and axis."""
         told = self.channel_dim.get(name) if isinstance(self.channel_dim, Mapping) else self.channel_dim
+        told = None if told is None else whole("channel_dim", told, -_MOST_AXES, _MOST_AXES)
         if told is not None and shape is not None:
             if not -len(shape) < told < len(shape):
                 why = f"its input of shape {shape} has no axis {told}"

@@ -12,6 +12,7 @@ from torch import nn
 from ...activations import Activation, activation
 from ...activations.catalogue import parse_activation
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 from .clipped import CST, CReLU, ReLUTau, SoftThreshold
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _require(phi: Any) -> Activation:
     """`phi`, if it is an activation that takes tensors."""
     if not isinstance(phi, Activation):
         raise DomainError(
-            f"The activation is {phi!r:.200}.",
+            f"The activation is {shown(phi, 200)}.",
             "Neither a name, an activation nor a sparse design was given.",
             "Write a name such as 'crelu:1,1.5', or give an activation object or a gpdeep.sparse design.",
         )

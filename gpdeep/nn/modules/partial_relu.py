@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ...errors import DomainError
 from ...finite.checks import check_integer
+from ...gaussian.arguments import as_array, shown, wholes
 
 _MOST = 10**9
 
@@ -74,7 +75,7 @@ class PartialReLU(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.num_channels = check_integer("num_channels", num_channels, 1, _MOST)
         self.channel_dim = check_integer("channel_dim", channel_dim, -_MOST, _MOST)
-        size = (self.num_channels,) if shape is None else tuple(check_integer("shape", n, 1, _MOST) for n in shape)
+        size = (self.num_channels,) if shape is None else tuple(wholes("shape", shape, 1, _MOST))
         self.granularity = self._granularity(size)
         self.alpha = nn.Parameter(_start(alpha, size))
         self.register_buffer("frozen", torch.zeros(size, dtype=torch.bool))
@@ -112,8 +113,8 @@ class PartialReLU(nn.Module):  # type: ignore[misc]
         int
             Units that were not frozen before.
         """
+        chosen = _mask(mask, self.frozen)
         with torch.no_grad():
-            chosen = torch.as_tensor(mask, dtype=torch.bool, device=self.frozen.device).expand_as(self.frozen)
             new = int((chosen & ~self.frozen).sum())
             self.frozen |= chosen
             self.alpha.masked_fill_(self.frozen, 1.0)
@@ -157,6 +158,20 @@ class PartialReLU(nn.Module):  # type: ignore[misc]
         return "channel" if shape == (self.num_channels,) else "layer"
 
 
+def _mask(mask: Any, frozen: Any) -> Any:
+    """`mask` as truth values of the shape of `frozen`."""
+    try:
+        given = mask.detach() if isinstance(mask, torch.Tensor) else torch.as_tensor(np.array(as_array(mask)))
+        usable = given.dtype == torch.bool or (not given.is_complex() and bool(((given == 0) | (given == 1)).all()))
+        return (given if usable else given.new_empty(0, 0)).to(frozen.device, torch.bool).expand_as(frozen)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise DomainError(
+            f"The mask is {shown(mask)}.",
+            "It has another shape than the slopes, or holds something else than truth values.",
+            f"Give True or False for each slope, shape {tuple(frozen.shape)}.",
+        ) from error
+
+
 def partial_relus(model: nn.Module) -> Iterator[tuple[str, PartialReLU]]:
     """The `PartialReLU` modules of a model with their names, each once, in the order of registration."""
     for name, module in model.named_modules():
@@ -168,16 +183,18 @@ def _start(alpha: Any, shape: tuple[int, ...]) -> Any:
     """Slopes to start from, in torch's default type or that of `alpha`."""
     try:
         tensor = isinstance(alpha, torch.Tensor)
-        given = alpha.detach() if tensor else torch.as_tensor(alpha, device="cpu")
+        given = alpha.detach() if tensor else torch.as_tensor(np.array(as_array(alpha)), device="cpu")
+        usable = not given.is_complex() and given.dtype != torch.bool
+        given = given if usable else given.new_zeros((), dtype=torch.float32)
         own = (tensor or isinstance(alpha, np.ndarray)) and given.is_floating_point()
         start = given.to(given.dtype if own else torch.get_default_dtype()).expand(shape).clone()
-        usable = not given.is_complex() and given.dtype != torch.bool and bool(torch.isfinite(start).all())
+        usable = usable and bool(torch.isfinite(start).all())
         start = start if tensor else start.to(torch.get_default_device())
     except (RuntimeError, TypeError, ValueError):
         usable = False
     if not usable:
         raise DomainError(
-            f"alpha = {alpha!r:.200} are not slopes of shape {shape}.",
+            f"alpha = {shown(alpha, 200)} are not slopes of shape {shape}.",
             "A slope is a finite number: 0 for ReLU, 1 for a linear channel, 0.01 for torch's LeakyReLU.",
             f"Give a number, or numbers of shape {shape}.",
         )

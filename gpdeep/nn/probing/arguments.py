@@ -12,6 +12,7 @@ from torch import nn
 
 from ...activations import Activation, activation
 from ...errors import DomainError
+from ...gaussian.arguments import callback, shown
 from ..arguments import LARGEST, number, real_inputs, require_sigma
 from ..reading.phi import phi_of_module
 
@@ -122,12 +123,15 @@ def batch_of(model: nn.Module, inputs: Any) -> torch.Tensor:
 
 def scalar_of(stream: np.random.Generator, loss: Callable[[Any], torch.Tensor] | None) -> Callable[[Any], torch.Tensor]:
     """From the output to S."""
-    if loss is not None and not callable(loss):
+    if loss is not None and (not callable(loss) or isinstance(loss, type)):
         raise DomainError(
-            f"The loss is {loss!r:.200}.",
+            f"The loss is {shown(loss)}.",
             "The name of a loss, or its value, was given in place of the function.",
             "Give a function of the output, such as loss=lambda output: output.square().",
         )
+
+    if loss is not None:
+        callback("The loss", loss, None)
 
     def scalar(output: Any) -> torch.Tensor:
         value = output if loss is None else loss(output)

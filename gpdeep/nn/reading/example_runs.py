@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from torch import fx, nn
 from torch.utils import _pytree as pytree
 
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 from ..undisturbed import undisturbed
 
 Shapes = dict[fx.Node, tuple[int, ...]]
@@ -22,7 +25,7 @@ def as_arguments(example: Any) -> tuple[Any, ...]:
     given = tuple(example) if isinstance(example, (tuple, list)) else (example,)
     if not any(isinstance(value, torch.Tensor) for value in given):
         raise DomainError(
-            f"The example is {example!r:.200}.",
+            f"The example is {shown(example, 200)}.",
             "A shape or an array was given in place of inputs.",
             "Give a tensor with a batch axis, such as torch.randn(2, 3, 32, 32), or a tuple of all arguments.",
         )
@@ -31,8 +34,23 @@ def as_arguments(example: Any) -> tuple[Any, ...]:
 
 def run(model: nn.Module, arguments: tuple[Any, ...]) -> Any:
     """What `model` answers, in the mode it is in; it and the arguments stay as they are."""
-    with undisturbed(model, seed=0, differentiable=False), torch.no_grad():
+    with undisturbed(model, seed=0, differentiable=False), torch.no_grad(), _told(arguments):
         return model(*(value.clone() if isinstance(value, torch.Tensor) else value for value in arguments))
+
+
+@contextlib.contextmanager
+def _told(arguments: tuple[Any, ...]) -> Iterator[None]:
+    """Within it, what a model cannot take becomes a `DomainError` about the example."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, DomainError):
+            raise
+        raise DomainError(
+            f"The model cannot be run on the example {shown(arguments)} ({str(error).splitlines()[0]:.200}).",
+            "The example has another shape or type than the inputs of the model.",
+            "Give inputs that model(*example) answers.",
+        ) from error
 
 
 def shapes_of(owner: nn.Module, graph: fx.Graph, arguments: tuple[Any, ...]) -> Shapes:
@@ -46,7 +64,7 @@ def shapes_of(owner: nn.Module, graph: fx.Graph, arguments: tuple[Any, ...]) -> 
                 shapes[n] = tuple(value.shape)
             return value
 
-    with undisturbed(owner, seed=0, differentiable=False), torch.no_grad():
+    with undisturbed(owner, seed=0, differentiable=False), torch.no_grad(), _told(arguments):
         Recorder(fx.GraphModule(owner, graph)).run(
             *(value.clone() if isinstance(value, torch.Tensor) else value for value in arguments)
         )
