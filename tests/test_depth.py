@@ -215,7 +215,7 @@ def test_predictions_of_the_first_version_are_read(tmp_path: Path) -> None:
     answer = predict_depth("1,16x3,1")
     file = answer.save(tmp_path / "answer.json")
     text = file.read_text()
-    home = f"{type(answer).__module__}:DepthPrediction"
+    home = "gpdeep:DepthPrediction"
     assert home in text
     file.write_text(text.replace(home, "gpdeep.depth:DepthPrediction"))  # where 0.1.0 had the class
     assert load(file) == answer

@@ -90,6 +90,12 @@ def native(x: Any) -> Any:
     return np.array(x, dtype=x.dtype.newbyteorder("="))
 
 
+def tensor_of(values: Any, device: Any) -> Any:
+    """Real numbers as a tensor on a device, in a type of their own."""
+    values = real_inputs(values)
+    return torch.as_tensor(values if isinstance(values, torch.Tensor) else native(values), device=device).detach()
+
+
 def kind_of(dtype: Any, device: Any) -> dict[str, Any]:
     """Type and device of parameters, as tensors of torch are asked for; refused where torch has no such thing here."""
     kind = {"dtype": torch.get_default_dtype() if dtype is None else dtype, "device": device}

@@ -23,17 +23,6 @@ OS_ERRORS = ("load", "depth.read_runs", "finite.AngleLaw.save", "plots.save_figu
 """Calls that name a file: what the file system says of it passes through, as their docstrings announce."""
 
 
-PENDING = (
-    "nn.Ensemble",
-    "nn.Ensemble.bytes_needed",
-    "nn.Ensemble.flops",
-    "nn.check",
-    "nn.train_ensemble",
-    "nn.ensemble_statistics",
-)
-"""Calls that are not tried yet: their arguments are not checked throughout."""
-
-
 def tables() -> Iterator[ModuleType]:
     """The tables of good calls whose dependencies are installed."""
     yield good_calls
@@ -85,7 +74,7 @@ def names_of_arguments(name: str) -> tuple[str, ...]:
 @functools.cache
 def places() -> tuple[tuple[str, str], ...]:
     """Every argument of every call."""
-    return tuple((name, argument) for name in calls() if name not in PENDING for argument in names_of_arguments(name))
+    return tuple((name, argument) for name in calls() for argument in names_of_arguments(name))
 
 
 def arguments_with(name: str, hostile: dict[str, str]) -> dict[str, Any]:

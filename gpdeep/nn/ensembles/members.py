@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,10 +21,14 @@ from torch import nn
 from ...activations import Activation, activation
 from ...architecture import Architecture, Block, Kind
 from ...errors import DomainError
+from ...gaussian.arguments import as_floats, entries, flag, shown
 from ...result import FloatArray
-from ..arguments import LARGEST, kind_of
+from ..arguments import LARGEST, kind_of, whole
+from ..memory_budget import require_memory
 from ..modules.masked_ramps import elementwise
 from ..weight_draws import root_of, stream
+
+_MOST_MEMBERS = 10**6
 
 
 class Ensemble(nn.Module):  # type: ignore[misc]
@@ -99,10 +102,10 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         net = _plain(architecture)
-        self.members = _count("members", members)
+        self.members = whole("members", members, _MOST_MEMBERS)
         self.widths: tuple[int, ...] = (net.inputs, *net.widths, net.outputs)
         self.phis = _activations(net.phi if activation is None else activation, self.members)
-        self.seeds = tuple(range(self.members)) if seeds is None else tuple(seeds)
+        self.seeds = tuple(range(self.members)) if seeds is None else tuple(entries("seeds", seeds, "seeds"))
         if len(self.seeds) != self.members:
             raise DomainError(
                 f"There are {len(self.seeds)} seeds for {self.members} members.",
@@ -116,6 +119,8 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         last_w = self._per_member("last_sigma_w", last_sigma_w)
         last_b = self._per_member("last_sigma_b", last_sigma_b)
         inner = len(self.widths) - 3
+        numbers = sum((n + 1) * out for n, out in itertools.pairwise(self.widths))
+        require_memory(8 * self.members * numbers, torch.device("cpu"), "members or the width")
         kind = kind_of(dtype, device)
         roots = [root_of(seed) for seed in self.seeds]
         weights, biases = [], []
@@ -133,14 +138,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
 
     def _per_member(self, name: str, value: Any) -> FloatArray:
         """One standard deviation a member."""
-        try:
-            found = np.broadcast_to(np.asarray(value, dtype=np.float64), (self.members,))
-        except (TypeError, ValueError) as error:
-            raise DomainError(
-                f"{name} = {value!r:.100} is neither a number nor one for each of {self.members} members.",
-                "An Architecture with a value for each layer was given, or a list of another length.",
-                f"Give a number, or {self.members} of them.",
-            ) from error
+        found = one_each(name, value, self.members)
         if not ((found >= 0) & (found <= LARGEST)).all():
             raise DomainError(
                 f"{name} holds {found[~((found >= 0) & (found <= LARGEST))][0]!r}.",
@@ -175,7 +173,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     def flops(self, samples: int) -> float:
         """Floating-point operations of a training step of all members on `samples` samples: 6 per weight and sample."""
         weights = sum(n * out for n, out in itertools.pairwise(self.widths))
-        return 6.0 * self.members * weights * samples
+        return 6.0 * self.members * weights * whole("samples", samples)
 
     def bytes_needed(self, samples: int, recorded: bool = False) -> int:
         """Memory of a training step with momentum: weights, gradients and two states, and activations kept.
@@ -184,8 +182,10 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         """
         size = self.weights[0].element_size()
         weights = sum((n + 1) * out for n, out in itertools.pairwise(self.widths))
-        matrices, activations = (12, 6) if recorded else (4, 3)
-        return int(size) * self.members * (matrices * weights + activations * samples * sum(self.widths))
+        matrices, activations = (12, 6) if flag("recorded", recorded) else (4, 3)
+        return (
+            int(size) * self.members * (matrices * weights + activations * whole("samples", samples) * sum(self.widths))
+        )
 
     def extra_repr(self) -> str:
         """Members, widths and activation."""
@@ -197,6 +197,18 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         return f"Ensemble({self.extra_repr()})"
 
 
+def one_each(name: str, value: Any, members: int) -> FloatArray:
+    """A number for each member, of one for all or of as many."""
+    found = as_floats(value)
+    if found is None or found.shape not in ((), (1,), (members,)):
+        raise DomainError(
+            f"{name} = {shown(value, 100)} is neither a real number nor one for each of {members} members.",
+            "A list of another length, an Architecture with a value for each layer, text or a tensor was given.",
+            f"Give a number, or {members} of them.",
+        )
+    return np.array(np.broadcast_to(found, (members,)))
+
+
 def require_ensemble(ensemble: Any) -> None:
     """Refuse what is no `Ensemble`."""
     if not isinstance(ensemble, Ensemble):
@@ -205,16 +217,6 @@ def require_ensemble(ensemble: Any) -> None:
             "Only networks of one shape that were made together are trained together.",
             "Make an Ensemble('784,128x10,10', members).",
         )
-
-
-def _count(name: str, value: Any) -> int:
-    try:
-        found = 0 if isinstance(value, (bool, np.bool_)) else operator.index(value)
-    except TypeError:
-        found = 0
-    if found < 1:
-        raise DomainError(f"{name} = {value!r:.100}.", f"{name} counts networks, from 1.", "Give an int, such as 8.")
-    return found
 
 
 def _plain(architecture: str | Architecture) -> Architecture:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 from ..memory_budget import has_room
 from .member_step import MemberStep
 from .members import Ensemble
@@ -76,8 +77,10 @@ def recorder_for(ensemble: Ensemble, graphs: bool | str, steps: int, batch: int)
         `graphs` is no choice, or True where there is no GPU.
     """
     device = ensemble.weights[0].device
-    if not isinstance(graphs, bool) and graphs != "auto":
-        raise DomainError(f"graphs = {graphs!r:.50}.", "It is no choice.", "Give 'auto', True (needs CUDA) or False.")
+    if not isinstance(graphs, bool) and not (isinstance(graphs, str) and graphs == "auto"):
+        raise DomainError(
+            f"graphs = {shown(graphs, 50)}.", "It is no choice.", "Give 'auto', True (needs CUDA) or False."
+        )
     if graphs is True and device.type != "cuda":
         raise DomainError(
             f"graphs = True for an ensemble on {device}.",

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from ...errors import DomainError
+from ...gaussian.arguments import choice
 from ...result import FloatArray
-from ..arguments import real_inputs
+from ..arguments import tensor_of
 from .members import Ensemble
 from .statistics import member_cross_entropy
 
@@ -36,15 +37,14 @@ class Samples:
     @classmethod
     def of(cls, ensemble: Ensemble, X: Any, Y: Any, cost: str) -> Samples:
         """Checked against the ensemble."""
-        if cost not in ("cross_entropy", "squared"):
-            raise DomainError(f"cost = {cost!r:.50}.", "The name is misspelt.", "Use cross_entropy or squared.")
-        classes = cost == "cross_entropy"
+        classes = choice("cost", cost, ("cross_entropy", "squared")) == "cross_entropy"
         like = ensemble.weights[0]
-        x = torch.as_tensor(real_inputs(X), device=like.device).to(like.dtype)
-        y = torch.as_tensor(real_inputs(Y), device=like.device)
+        x, y = (tensor_of(values, like.device) for values in (X, Y))
+        x = x.to(like.dtype)
         n, outputs = ensemble.widths[0], ensemble.widths[-1]
-        wanted = (len(x),) if classes else (len(x), outputs)
-        if x.ndim != 2 or x.shape[1] != n or not len(x) or tuple(y.shape) != wanted:
+        rows = x.shape[:1]
+        wanted = rows if classes else (*rows, outputs)
+        if x.ndim != 2 or x.shape[1] != n or not len(x) or y.shape != wanted:
             raise DomainError(
                 f"X has the shape {tuple(x.shape)} and Y {tuple(y.shape)}.",
                 f"The members map {n} numbers to {outputs}; a sample is a row.",

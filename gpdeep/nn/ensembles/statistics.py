@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from ...errors import DomainError
+from ...gaussian.arguments import shown
 from ...result import FloatArray
-from ..arguments import real_inputs
+from ..arguments import kind_of, tensor_of
 from .full_precision import full_precision, require_full_precision
 from .members import Ensemble, require_ensemble
 
@@ -91,7 +92,12 @@ def ensemble_statistics(
     """
     require_ensemble(ensemble)
     device = ensemble.weights[0].device
-    x = torch.as_tensor(real_inputs(X), device=device).to(dtype)
+    dtype = kind_of(dtype, device)["dtype"]
+    if torch.finfo(dtype).bits < 16:
+        raise DomainError(
+            f"dtype = {dtype}.", "Nothing is multiplied in so few bits.", "Give torch.float64, or what is trained in."
+        )
+    x = tensor_of(X, device).to(dtype)
     if x.ndim != 2 or x.shape[1] != ensemble.widths[0] or not len(x):
         raise DomainError(
             f"X has the shape {tuple(x.shape)}.",
@@ -113,7 +119,7 @@ def ensemble_statistics(
         logits = torch.baddbmm(ensemble.biases[-1].to(dtype), a, ensemble.weights[-1].to(dtype))
         loss = accuracy = torch.full((ensemble.members,), torch.nan)
         if labels is not None:
-            target = torch.as_tensor(labels, device=device)
+            target = _labels(labels, len(x), ensemble.widths[-1], device)
             loss = member_cross_entropy(logits, target)
             accuracy = (logits.argmax(2) == target).double().mean(1)
     log_sin2 = torch.stack(angles, dim=1).cpu().numpy()
@@ -142,9 +148,21 @@ def _log_sin2(u: Any, v: Any) -> Any:
     return 2 * torch.log((u - v).norm(dim=2) * (u + v).norm(dim=2) / 2)
 
 
+def _labels(labels: Any, rows: int, outputs: int, device: Any) -> Any:
+    found = tensor_of(labels, device)
+    fits = found.shape == (rows,) and not found.is_floating_point() and found.dtype is not torch.bool
+    if not fits or not bool(((found >= 0) & (found < outputs)).all()):
+        raise DomainError(
+            f"labels are {shown(labels, 100)}.",
+            f"Each of the {rows} inputs has one class, a whole number.",
+            f"Give {rows} integers from 0 to {outputs - 1}.",
+        )
+    return found.long()
+
+
 def _pairs(pairs: Any, rows: int, device: Any) -> Any:
-    found = torch.as_tensor(np.empty((0, 2), int) if pairs is None else np.asarray(pairs), device=device)
-    if found.ndim != 2 or found.shape[1] != 2 or found.is_floating_point():
+    found = tensor_of(np.empty((0, 2), int) if pairs is None else pairs, device)
+    if found.ndim != 2 or found.shape[1] != 2 or found.is_floating_point() or found.dtype is torch.bool:
         raise DomainError(
             f"pairs has the shape {tuple(found.shape)} and the type {found.dtype}.",
             "A pair is two row numbers of X.",

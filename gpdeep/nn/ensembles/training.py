@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from ...errors import DomainError
+from ...gaussian.arguments import callback, entries, flag
 from ...result import Status, StatusCode
 from ..arguments import LARGEST, whole
 from ..memory_budget import require_memory
@@ -29,6 +31,7 @@ from .training_arguments import column, looks_at, schedule_of, stepper_of
 from .walking import Walk
 
 LARGEST_RATE = 1e10  # with gradients below 1e19 no step leaves the range of float32
+_MOST_STEPS = 10**8
 _PROBED = 256  # samples of a look, where none are given
 
 
@@ -129,15 +132,21 @@ def train_ensemble(
     """
     require_ensemble(ensemble)
     data = Samples.of(ensemble, X, Y, cost)
-    total = whole("steps", steps)
+    total = whole("steps", steps, _MOST_STEPS)
     size = min(whole("batch", batch), len(data.x))
     rates = column(ensemble, "lr", lr, LARGEST_RATE)
     bounds = None if clip is None else column(ensemble, "clip", clip, LARGEST)
     factor = schedule_of(schedule)
     stepper = stepper_of(optimizer, momentum, nesterov, weight_decay)
     looks = looks_at(record_at, total)
-    inputs, pairs = (data.x[:_PROBED], None) if probe is None else probe
-    held_out = None if test is None else Samples.of(ensemble, *test, cost)
+    own_batches = flag("own_batches", own_batches)
+    if progress is not None:
+        callback("progress", progress, 1, total)
+    inputs, pairs = (data.x[:_PROBED], None) if probe is None else _two("probe", probe, "inputs and pairs")
+    held_out = None
+    if test is not None:
+        X_test, Y_test = _two("test", test, "samples and targets")
+        held_out = Samples.of(ensemble, X_test, Y_test, cost)
     recorder = recorder_for(ensemble, graphs, total, size)
     device = data.x.device
     require_memory(ensemble.bytes_needed(size, recorder is not None), device, "members, the width or the batch")
@@ -179,3 +188,13 @@ def train_ensemble(
         steps=total,
         replayed=walk.replayed,
     )
+
+
+def _two(name: str, value: Any, what: str) -> list[Any]:
+    """A pair of arrays."""
+    found = entries(name, value, what)
+    if len(found) != 2:
+        raise DomainError(
+            f"{name} has {len(found)} entries.", f"It holds two arrays, {what}.", f"Give {name} as a tuple of two."
+        )
+    return found

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from ...errors import DomainError
+from ...gaussian.arguments import callback, choice, entries, flag, shown
 from ..arguments import LARGEST, number
 from .member_optimisers import OPTIMISERS, SGD, Adam, Stepper
-from .members import Ensemble
+from .members import Ensemble, one_each
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda share: 1.0,
@@ -23,14 +24,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 def column(ensemble: Ensemble, name: str, value: Any, most: float) -> Any:
     """One number of 0 or more a member, as a tensor (M, 1)."""
-    try:
-        found = np.broadcast_to(np.asarray(value, dtype=np.float64), (ensemble.members,))
-    except (TypeError, ValueError) as error:
-        raise DomainError(
-            f"{name} = {value!r:.100}.",
-            "It is no number, or a list of another length than there are members.",
-            f"Give a number, or {ensemble.members} of them.",
-        ) from error
+    found = one_each(name, value, ensemble.members)
     if not ((found >= 0) & (found <= most)).all():
         raise DomainError(
             f"{name} holds {found[~((found >= 0) & (found <= most))][0]!r}.",
@@ -43,36 +37,33 @@ def column(ensemble: Ensemble, name: str, value: Any, most: float) -> Any:
 
 def schedule_of(given: Any) -> Callable[[float], float]:
     """The factor of the learning rate at a share of the way."""
-    if callable(given):
-        function: Callable[[float], float] = given
-        return function
-    if not isinstance(given, str) or given not in SCHEDULES:
-        raise DomainError(f"schedule = {given!r:.50}.", "The name is misspelt.", f"Use {', '.join(SCHEDULES)}.")
-    return SCHEDULES[given]
+    if not callable(given):
+        return SCHEDULES[choice("schedule", given, SCHEDULES)]
+    callback("schedule", given, 0.5)
+    return lambda share: number("what schedule returns", given(share), -LARGEST, LARGEST, "a factor of the rate")
 
 
 def stepper_of(name: str, momentum: float, nesterov: bool, weight_decay: float) -> Stepper:
     """The optimiser of a name."""
     decay = number("weight_decay", weight_decay, -math.inf, LARGEST, "the weight of |p|²/2 beside the cost")
     mu = number("momentum", momentum, -math.inf, 1.0, "the share of the last step that is kept")
-    if name not in OPTIMISERS:
-        raise DomainError(f"optimizer = {name!r:.50}.", "The name is misspelt.", f"Use {' or '.join(OPTIMISERS)}.")
+    name, nesterov = choice("optimizer", name, OPTIMISERS), flag("nesterov", nesterov)
     if decay < 0 or mu < 0:
         raise DomainError(f"momentum = {mu:g}, weight_decay = {decay:g}.", "Neither is negative.", "Give 0 or more.")
     if name == "adam":
         if mu or nesterov:
             raise DomainError(f"momentum = {mu:g} with adam.", "Adam's averages are its own.", "Leave momentum out.")
         return Adam(weight_decay=decay)
-    return SGD(mu, bool(nesterov), decay)
+    return SGD(mu, nesterov, decay)
 
 
 def looks_at(record_at: Sequence[int], steps: int) -> set[int]:
     """The steps after which to look: those given, the start and the end."""
     found = {0, steps}
-    for step in record_at:
+    for step in entries("record_at", record_at, "numbers of steps"):
         if isinstance(step, (bool, np.bool_)) or not isinstance(step, (int, np.integer)) or not 0 <= step <= steps:
             raise DomainError(
-                f"record_at holds {step!r:.50} with {steps} steps.",
+                f"record_at holds {shown(step, 50)} with {steps} steps.",
                 "It lists numbers of steps, from 0 to the last.",
                 "Give such as (1, 10, 100).",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -110,6 +111,17 @@ def subject_of(network: Any, phi: Any, sigma_w: float | None, sigma_b: float, ro
             "What is compared is its initialisation, over several seeds.",
             "Give a function that makes it, such as the class itself.",
         )
+
+    try:
+        inspect.signature(network).bind()
+    except TypeError as error:
+        raise DomainError(
+            f"network cannot be called without arguments: {error}.",
+            "It makes one network a call; what else it needs has to be in it already.",
+            "Give such as check(lambda: MyNet(width=64)).",
+        ) from error
+    except ValueError:  # a function of C, which has no signature
+        pass
 
     def make(k: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):

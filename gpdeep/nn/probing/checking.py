@@ -23,7 +23,7 @@ from ...architecture import Architecture, Kind
 from ...data import prepare
 from ...errors import DomainError
 from ...finite.layer_statistics import STATISTICS, LayerStatistics, layer_statistics
-from ...gaussian.arguments import real
+from ...gaussian.arguments import real, text
 from ...result import FloatArray
 from ..arguments import kind_of, whole
 from ..one_thread import one_thread
@@ -38,6 +38,7 @@ PAIRS = 8
 """Pairs of samples that are looked at, where inputs come from data."""
 
 _NEGLIGIBLE = 1e-3
+_MOST_SEEDS, _MOST_SAMPLES = 10**5, 10**6
 
 
 def check(
@@ -127,7 +128,7 @@ def check(
     >>> check("32,32x6,2").agrees, check("32,res(32x6,beta=0.5),2").agrees
     (True, True)
     """
-    wanted = whole("seeds", seeds)
+    wanted = whole("seeds", seeds, _MOST_SEEDS)
     if wanted < 2:
         raise DomainError("seeds = 1.", "One network does not show how networks scatter.", "Give seeds=8.")
     level = real("alpha", alpha, 1e-12, 0.5, "the chance of a false alarm")
@@ -144,7 +145,7 @@ def check(
         sigma_w=s_w,
         sigma_b=net.sigma_b,
         wiring=net.wirings,
-        n_samples=whole("samples", samples),
+        n_samples=whole("samples", samples, _MOST_SAMPLES),
         rng=stream(root, "theory"),
     )
     with one_thread():
@@ -153,7 +154,7 @@ def check(
         ]
     measured = {name: np.stack([found[name] for found in seen]) for name in STATISTICS}
     asked = {
-        "network": label or (str(network) if isinstance(network, (str, Architecture)) else _called(network)),
+        "network": text(label) if label is not None else _called(network),
         "architecture": str(net),
         "activation": subject.phi_name,
         "sigma_w": s_w,
@@ -261,4 +262,6 @@ def _mean_log_sin2(a: Any) -> float:
 
 
 def _called(network: Any) -> str:
+    if isinstance(network, (str, Architecture)):
+        return str(network)
     return str(getattr(network, "__qualname__", type(network).__name__))
