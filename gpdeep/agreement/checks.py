@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
-from ..finite.checks import check_integer
-from ..gaussian.arguments import REAL_KINDS, as_array, flag, real, shown
+from ..gaussian.arguments import REAL_KINDS, as_array, flag, real, shown, whole
 from ..result import FloatArray
 
 LEAST, LARGEST = 1e-100, 1e100
@@ -50,7 +49,7 @@ def level(name: str, value: Any) -> float:
 
 def count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
     """`value` as an integer from `least` to `most`."""
-    return check_integer(name, value, least, most)
+    return whole(name, value, least, most)
 
 
 def replicate_count(value: Any, known_error: bool) -> int | None:

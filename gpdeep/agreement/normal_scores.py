@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..errors import DomainError
+from ..gaussian.arguments import as_floats, shown
 from ..result import FloatArray
-from .checks import array_of_reals
 
 
 def van_der_waerden(samples: Any, drawn: Any) -> FloatArray:
@@ -40,7 +40,7 @@ def van_der_waerden(samples: Any, drawn: Any) -> FloatArray:
     Raises
     ------
     DomainError
-        Columns do not fit.
+        Columns do not fit, or there are no numbers. Their size does not matter: ranks have no squares to overflow.
 
     Notes
     -----
@@ -57,7 +57,13 @@ def van_der_waerden(samples: Any, drawn: Any) -> FloatArray:
     >>> print(van_der_waerden([[0.0, 9.0], [0.1, 11.0]], drawn).round(1))
     [0.1 3.1]
     """
-    x, y = array_of_reals("samples", samples), array_of_reals("drawn", drawn)
+    x, y = as_floats(samples), as_floats(drawn)
+    if x is None or y is None or not x.size or not y.size:
+        raise DomainError(
+            f"samples are {shown(samples, 80)}, drawn {shown(drawn, 80)}.",
+            "One of them is empty, ragged, or holds no real numbers.",
+            "Give arrays of floats, one row a network.",
+        )
     if x.ndim == 0 or x.shape[1:] != y.shape[1:]:
         raise DomainError(
             f"samples have the shape {x.shape}, drawn {y.shape}.",

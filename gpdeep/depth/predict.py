@@ -16,8 +16,8 @@ from ..architecture import Architecture, Kind
 from ..data import pair_angles
 from ..errors import DomainError
 from ..finite import Method, angle_law
-from ..finite.checks import check_angles, check_integer, check_real, check_sigmas
-from ..gaussian.arguments import shown
+from ..finite.checks import check_angles, check_real, check_sigmas
+from ..gaussian.arguments import shown, whole
 from ..meanfield.pair_path import pair_path
 from ..result import FloatArray, Status
 from .prediction import DegeneracyDepth, DepthPrediction, InfiniteWidth, InitialAngle
@@ -99,8 +99,8 @@ def predict_depth(
     """
     network = _architecture(architecture)
     confidence = check_real("confidence", confidence, 0.0, 1.0)
-    seed = check_integer("seed", seed, 0, 2**128)
-    samples = check_integer("samples", samples, 1, 10**9)
+    seed = whole("seed", seed, 0, 2**128)
+    samples = whole("samples", samples, 1, 10**9)
     threshold = check_real("threshold", threshold, -1e300, 1e300)
     start = _initial_angles(network, angle, data, centre, seed)
 

@@ -19,9 +19,10 @@ import numpy as np
 
 from ..activations import TwoSlope, activation
 from ..errors import DomainError
+from ..gaussian.arguments import whole
 from ..result import IntArray
 from .backend import Backend, last, require_memory, seed_sequence, to_numpy
-from .checks import check_angles, check_inputs, check_integer, check_widths
+from .checks import check_angles, check_inputs, check_widths
 from .frame import COUNTED_WIDTH, Frame, Step, frame_step
 from .orthonormal import coordinates
 
@@ -191,7 +192,7 @@ def sample_angles(
     True
     """
     layers = check_widths(widths)
-    n_samples = check_integer("n_samples", n_samples, 1, 10**9)
+    n_samples = whole("n_samples", n_samples, 1, 10**9)
     require_memory(16 * n_samples, memory_budget, f"The state of {n_samples} sampled networks")
     backend = Backend.of(theta0)
     frame = pair_frame(theta0, n_samples, rng, backend)
@@ -256,7 +257,7 @@ def sample_pairs(
     ((500, 3, 3), True)
     """
     layers = check_widths(widths)
-    n_samples = check_integer("n_samples", n_samples, 1, 10**9)
+    n_samples = whole("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(inputs)
     m = max(len(check_inputs(to_numpy(inputs))) - 1, 0)
     require_memory(

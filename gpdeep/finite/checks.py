@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
-from ..gaussian.arguments import as_float, as_floats, shown
+from ..gaussian.arguments import as_float, as_floats, shown, whole
 from ..result import FloatArray, IntArray
 from .wiring import Kind, Wiring
 
@@ -21,21 +20,6 @@ _FLOAT32_PI = 3.1415927410125732  # π as float32 users write it stands for π
 _LARGEST_LOG_VARIANCE = 500.0  # with its fluctuations well within float64's e^±708
 _PLAIN = Wiring()
 _LEAST_SIGMA = 1e-50  # squares of what is smaller, or larger than its inverse, leave float64
-
-
-def check_integer(name: str, value: Any, minimum: int, maximum: int) -> int:
-    """`value` as an int between `minimum` and `maximum`; numpy integers pass, floats and booleans do not."""
-    try:
-        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or not minimum <= number <= maximum:
-        raise DomainError(
-            f"{name} is {shown(value)}.",
-            f"{name} counts something, so it is an integer from {minimum} to {maximum}.",
-            f"Give an integer from {minimum} to {maximum}.",
-        )
-    return number
 
 
 def check_real(name: str, value: Any, low: float, high: float) -> float:
@@ -52,7 +36,7 @@ def check_real(name: str, value: Any, low: float, high: float) -> float:
 
 def check_width(value: Any, minimum: int = 1) -> int:
     """A width n."""
-    return check_integer("width", value, minimum, MAX_WIDTH)
+    return whole("width", value, minimum, MAX_WIDTH)
 
 
 def check_widths(widths: Any) -> IntArray:
@@ -79,7 +63,7 @@ def check_widths(widths: Any) -> IntArray:
         )
     for layer, value in enumerate(values, start=1):
         if type(value) is not int or not 1 <= value <= MAX_WIDTH:
-            check_integer(f"Hidden width {layer}", value, 1, MAX_WIDTH)
+            whole(f"Hidden width {layer}", value, 1, MAX_WIDTH)
     return np.array(values, dtype=np.int64)
 
 

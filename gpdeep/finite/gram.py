@@ -17,10 +17,10 @@ import numpy as np
 
 from ..activations import Activation, TwoSlope, activation
 from ..errors import DomainError
-from ..gaussian.arguments import shown
+from ..gaussian.arguments import shown, whole
 from .backend import Backend, last, require_memory, to_numpy
 from .chain import MEMORY_BUDGET
-from .checks import LARGEST_INPUT, check_inputs, check_integer, check_scale, check_sigmas, check_widths
+from .checks import LARGEST_INPUT, check_inputs, check_scale, check_sigmas, check_widths
 from .gram_chain import carried_numbers, gram_layers, run_gram_chain
 from .orthonormal import coordinates
 from .wiring import Wiring, layer_wirings
@@ -90,7 +90,7 @@ def sample_gram(
     (True, True)
     """
     layers = check_widths(widths)
-    n_samples = check_integer("n_samples", n_samples, 1, 10**9)
+    n_samples = whole("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(inputs)
     x = check_inputs(to_numpy(inputs))
     if 0 in x.shape or not (np.abs(x) < LARGEST_INPUT).all():

@@ -35,8 +35,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..gaussian import log_sin2_next, relu_moment
+from ..gaussian.arguments import whole
 from ..result import FloatArray
-from .checks import check_integer, check_width, check_widths
+from .checks import check_width, check_widths
 from .cumulants import check_open_angles
 from .events import EventProbabilities
 from .one_layer import Angles, Rule, normal_rule
@@ -118,7 +119,7 @@ def jakub_nica_recursion(
     """
     layers = [check_width(n, minimum=2) for n in check_widths(widths).tolist()]
     if legacy_input_step is not None:
-        layers = [check_integer("legacy_input_step", legacy_input_step, 2, 10**6), *layers]
+        layers = [whole("legacy_input_step", legacy_input_step, 2, 10**6), *layers]
     theta, path = check_open_angles(theta0), []
     x = 2 * np.log(np.sin(theta))
     for n in layers:

@@ -27,8 +27,9 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..errors import DomainError
+from ..gaussian.arguments import whole
 from ..result import FloatArray, IntArray, Result, render_table, shown_layers
-from .checks import check_integer, check_real
+from .checks import check_real
 from .uniform import Grid, log_sin2_of, log_tan2, quantile, step_functional
 
 
@@ -159,7 +160,7 @@ class AngleLaw(Result):
         DomainError
             There is no density: no pair survives, all mass is at 0, or the method gives one number a layer.
         """
-        points = check_integer("points", points, 2, 10**5)
+        points = whole("points", points, 2, 10**5)
         low, high = self.quantile(5e-4), min(self.quantile(0.9995), -1e-9)
         if not low < high:
             raise DomainError(

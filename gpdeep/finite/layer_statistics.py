@@ -23,9 +23,10 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
+from ..gaussian.arguments import whole
 from ..result import FloatArray
 from .backend import Backend
-from .checks import check_integer, check_sigmas, check_widths
+from .checks import check_sigmas, check_widths
 from .gradient_chain import Way, log_gradients, normalised
 from .gram import weight_sigma
 from .gram_chain import GramLayer, gram_layers, pre_activations
@@ -130,8 +131,8 @@ def layer_statistics(
         )
     hidden = check_widths(widths)
     phis = _activations(phi, len(hidden))
-    samples = check_integer("n_samples", n_samples, 1, 10**9)
-    outgoing = check_integer("outputs", outputs, 1, 10**6)
+    samples = whole("n_samples", n_samples, 1, 10**9)
+    outgoing = whole("outputs", outputs, 1, 10**6)
     weights = check_sigmas("sigma_w", _weights(phis, sigma_w), len(hidden), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(hidden))
     wirings = layer_wirings(wiring, hidden)

@@ -31,9 +31,10 @@ from typing import Any
 import numpy as np
 from scipy.special import loggamma, psi, zeta
 
+from ..gaussian.arguments import whole
 from ..result import FloatArray, IntArray, Result, render_table, shown_layers
 from .binomial import active_counts
-from .checks import check_integer, check_sigmas, check_widths
+from .checks import check_sigmas, check_widths
 
 _FREQUENCIES = 512
 _COUNTS_PER_SIGMA = 8
@@ -81,7 +82,7 @@ class LengthLaw(Result):
         One inverse Fourier transform of the product of the layers' characteristic functions
         (4/n)^{it} E_k[Γ(k/2 + it)/Γ(k/2)].
         """
-        points = check_integer("points", points, 2, 10**5)
+        points = whole("points", points, 2, 10**5)
         end = 0 if self.backward else -1
         mean, std = float(self.mean[end]), float(self.std[end])
         half = 12 * std

@@ -17,9 +17,10 @@ import numpy as np
 from scipy.special import psi, zeta
 
 from ..errors import DomainError
+from ..gaussian.arguments import whole
 from ..result import FloatArray
 from .binomial import active_counts
-from .checks import check_integer, check_width
+from .checks import check_width
 
 
 def lyapunov(n: int, m: int = 1) -> FloatArray:
@@ -47,7 +48,7 @@ def lyapunov(n: int, m: int = 1) -> FloatArray:
     >>> [round(float(x), 4) for x in lyapunov(20, 3)]
     [-0.1269, -0.2751, -0.4564]
     """
-    m = check_integer("The number of directions", m, 1, 10**6 - 1)
+    m = whole("The number of directions", m, 1, 10**6 - 1)
     n = check_width(n)
     if n < m + 1:
         raise DomainError(

@@ -13,11 +13,11 @@ from scipy.special import ndtr
 from ..activations import Activation, TwoSlope, activation
 from ..errors import DomainError, ValidityWarning
 from ..gaussian import iterate_angle_map
-from ..gaussian.arguments import callback, shown
+from ..gaussian.arguments import callback, shown, whole
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .backend import to_numpy
 from .chain import MEMORY_BUDGET
-from .checks import check_angles, check_integer, check_real, check_scale, check_sigmas, check_widths
+from .checks import check_angles, check_real, check_scale, check_sigmas, check_widths
 from .closure import closure_path
 from .diffusion import diffusion_layer
 from .gram import weight_sigma
@@ -127,7 +127,7 @@ def angle_law(
     weights = check_sigmas("sigma_w", weight_sigma(function, sigma_w), len(layers), positive=True)
     biases = check_sigmas("sigma_b", sigma_b, len(layers))
     wirings = layer_wirings(wiring, layers)
-    fan_in = int(layers[0]) if input_dimension is None else check_integer("input_dimension", input_dimension, 1, 10**9)
+    fan_in = int(layers[0]) if input_dimension is None else whole("input_dimension", input_dimension, 1, 10**9)
     plain = angles_suffice(function, biases, wirings)
     if isinstance(function, TwoSlope) and not plain:
         check_scale(weights, biases, function.second_moment, wirings)

@@ -9,10 +9,10 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ..activations import TwoSlope
+from ..gaussian.arguments import whole
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .backend import Backend, require_memory, to_numpy
 from .chain import pair_frame, run_chain
-from .checks import check_integer
 from .gram_chain import SMALLEST_SIN, GramLayer, carried_numbers, gram_layers, pair_of, run_gram_chain
 from .law import LawError
 from .uniform import log_tan2
@@ -38,7 +38,7 @@ def sampled_law(
     progress: Progress | None,
 ) -> dict[str, Any]:
     """The fields of `AngleLaw` that sampling determines."""
-    n_samples = check_integer("n_samples", n_samples, 1, 10**9)
+    n_samples = whole("n_samples", n_samples, 1, 10**9)
     backend = Backend.of(theta0)
     carried = 0
     if angles_suffice(phi, sigma_b, wirings):

@@ -28,9 +28,9 @@ from numpy.typing import ArrayLike
 
 from ..errors import DomainError, ValidityWarning
 from ..finite import LawError
-from ..finite.checks import check_integer, check_widths
+from ..finite.checks import check_widths
 from ..gaussian import angle_map, log_sin2_next
-from ..gaussian.arguments import angle, choice
+from ..gaussian.arguments import angle, choice, whole
 from ..result import FloatArray, IntArray, Status, StatusCode
 from .angle_prediction import AnglePrediction
 from .chain_profile import ChainProfile, as_profile
@@ -201,7 +201,7 @@ def _by_grid(theta0: float, layers: list[Layer], widths: IntArray) -> dict[str, 
 
 
 def _by_chain(theta0: float, layers: list[Layer], n_samples: int, rng: Any) -> dict[str, Any]:
-    law = sample_chain(theta0, layers, check_integer("n_samples", n_samples, 2, 10**8), rng)
+    law = sample_chain(theta0, layers, whole("n_samples", n_samples, 2, 10**8), rng)
     status, error = Status(), LawError("standard_error", np.nan, np.nan)
     if law.x.size < 2:
         message = f"{law.x.size} of {n_samples} sampled pairs survived all layers: too few for moments there."

@@ -20,8 +20,9 @@ from scipy.special import zeta
 
 from ..errors import DomainError
 from ..finite.binomial import active_counts
-from ..finite.checks import check_integer, check_width
+from ..finite.checks import check_width
 from ..finite.small_angle import digamma_half_step, tetragamma_half_step
+from ..gaussian.arguments import whole
 
 
 def small_angle_constant(width: int, active: int) -> float:
@@ -62,7 +63,7 @@ def small_angle_constant(width: int, active: int) -> float:
     1.3813
     """
     n = check_width(width, minimum=2)
-    k = check_integer("active", active, 0, n)
+    k = whole("active", active, 0, n)
     return -float(live_cumulants(n, k)[0])
 
 

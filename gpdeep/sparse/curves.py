@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DomainError, InfeasibleError
-from ..finite.checks import check_integer, check_widths
-from ..gaussian.arguments import as_floats, shown
+from ..finite.checks import check_widths
+from ..gaussian.arguments import as_floats, shown, whole
 from ..meanfield.fixed_point import FixedPoint
 from ..result import FloatArray, IntArray, Result, render_table
 from .clipping import clip_curvature, clip_slope
@@ -236,7 +236,7 @@ def escape_curve(design: Design, depth: int, widths: Sequence[int] | None = None
     True
     """
     _require(design)
-    layers = check_integer("depth", depth, 1, 10**5)
+    layers = whole("depth", depth, 1, 10**5)
     chosen = check_widths(_WIDTHS if widths is None else widths)
     found = [
         escape_probability(

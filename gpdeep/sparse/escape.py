@@ -19,8 +19,8 @@ import numpy as np
 
 from ..activations import Activation, activation
 from ..errors import DomainError
-from ..finite.checks import MAX_DEPTH, MAX_WIDTH, check_integer
-from ..gaussian.arguments import shown, variance
+from ..finite.checks import MAX_DEPTH, MAX_WIDTH
+from ..gaussian.arguments import shown, variance, whole
 from ..meanfield.fixed_point import points_of
 from ..meanfield.variance import VarianceMap
 from ..result import FloatArray, Result, render_table, shown_layers
@@ -148,7 +148,7 @@ def escape_probability(
     start, widths = variance("q", q), hidden_widths(width, depth)
     check_law(law)
     limit = default_threshold(layer, start) if threshold is None else variance("threshold", threshold)
-    count = node_count(layer, widths, start, limit) if nodes is None else check_integer("nodes", nodes, 16, MOST_NODES)
+    count = node_count(layer, widths, start, limit) if nodes is None else whole("nodes", nodes, 16, MOST_NODES)
     found = coarse = propagate(layer, widths, start, limit, law, count)
     if nodes is None:
         coarse = propagate(layer, widths, start, limit, law, 2 * count // 3)
@@ -197,7 +197,7 @@ def hidden_widths(width: Any, depth: Any) -> tuple[int, ...]:
             "Write width=300, depth=100, or width=[300, 300, 200].",
         )
     if depth is not None:
-        return (check_integer("width", width, 1, MAX_WIDTH),) * check_integer("depth", depth, 1, MAX_DEPTH)
-    widths = tuple(check_integer("width", n, 1, MAX_WIDTH) for n in width)
-    check_integer("depth", len(widths), 1, MAX_DEPTH)
+        return (whole("width", width, 1, MAX_WIDTH),) * whole("depth", depth, 1, MAX_DEPTH)
+    widths = tuple(whole("width", n, 1, MAX_WIDTH) for n in width)
+    whole("depth", len(widths), 1, MAX_DEPTH)
     return widths

@@ -32,8 +32,8 @@ import numpy as np
 from ..activations import PiecewiseLinear
 from ..activations.linear_panels import Panels, expectations
 from ..errors import DomainError
-from ..finite.checks import check_integer, check_width
-from ..gaussian.arguments import shown, variance
+from ..finite.checks import check_width
+from ..gaussian.arguments import shown, variance, whole
 from ..meanfield.variance import VarianceMap
 from ..result import FloatArray
 
@@ -151,7 +151,7 @@ def gradient_spread(layer: VarianceMap, q: float, width: int, depth: int) -> flo
     >>> print(f"{gradient_spread(design('crelu', 0.85, slope=0.7).layer, 1.0, 300, 99):.2f}")
     3.48
     """
-    n, layers = check_width(width), check_integer("depth", depth, 0, 10**5)
+    n, layers = check_width(width), whole("depth", depth, 0, 10**5)
     stationary_fluctuation(layer, q, n)
     phi = layer.phi
     moments = phi.moments(q)

@@ -13,8 +13,8 @@ import math
 from typing import Any
 
 from ..errors import DomainError, InfeasibleError
-from ..finite.checks import MAX_DEPTH, MAX_WIDTH, check_integer
-from ..gaussian.arguments import real, shown, variance
+from ..finite.checks import MAX_DEPTH, MAX_WIDTH
+from ..gaussian.arguments import real, shown, variance, whole
 from ..meanfield.fixed_point import points_of
 from .escape import escape_probability
 from .families import Family, edge_layer, family
@@ -120,7 +120,7 @@ def smallest_width(
     279
     """
     at = variance("q", q)
-    check_integer("depth", depth, 1, MAX_DEPTH)
+    whole("depth", depth, 1, MAX_DEPTH)
     real("p_fail", p_fail, 0.0, 1.0, "the probability of escape that is tolerated")
     members = family(kind, threshold(kind, sparsity) * math.sqrt(at))
 
@@ -158,7 +158,7 @@ def check_shape(width: Any, depth: Any) -> tuple[int, int] | None:
         )
     if width is None:
         return None
-    return check_integer("width", width, 1, MAX_WIDTH), check_integer("depth", depth, 1, MAX_DEPTH)
+    return whole("width", width, 1, MAX_WIDTH), whole("depth", depth, 1, MAX_DEPTH)
 
 
 def _escape(members: Family, slope: float, q: float, width: int, depth: int, law: str, below_fold: bool) -> float:

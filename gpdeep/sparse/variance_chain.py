@@ -19,8 +19,7 @@ import numpy as np
 from ..activations import Activation, activation
 from ..finite.backend import Backend, require_memory
 from ..finite.chain import MEMORY_BUDGET
-from ..finite.checks import check_integer
-from ..gaussian.arguments import variance
+from ..gaussian.arguments import variance, whole
 from ..meanfield.variance import VarianceMap
 from ..result import FloatArray
 from .escape import hidden_widths
@@ -86,7 +85,7 @@ def sample_variances(
     widths = hidden_widths(width, depth)
     start = variance("q", q)
     top = _CEILING * start if ceiling is None else variance("ceiling", ceiling)
-    n_samples = check_integer("n_samples", n_samples, 1, 10**9)
+    n_samples = whole("n_samples", n_samples, 1, 10**9)
     require_memory(n_samples * len(widths), memory_budget, f"{n_samples} paths of {len(widths)} layers")
     backend = Backend.of()
     paths = np.empty((n_samples, len(widths)))

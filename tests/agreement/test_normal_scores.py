@@ -66,6 +66,13 @@ def test_what_is_missing_is_left_out_and_ties_say_nothing():
     assert z[0] == pytest.approx(-van_der_waerden(-x[:, :1], -drawn[:, :1])[0], rel=1e-14)
 
 
+def test_any_size_of_number_has_a_rank():
+    """Variances of exploding networks are beyond what squares can hold."""
+    rng = np.random.default_rng(4)
+    x, drawn = rng.standard_normal((SEEDS, 3)), rng.standard_normal((DRAWN, 3))
+    np.testing.assert_array_equal(van_der_waerden(1e250 * x, 1e250 * drawn), van_der_waerden(x, drawn))
+
+
 def test_columns_that_do_not_fit_are_refused():
     with pytest.raises(DomainError, match="same quantities"):
         van_der_waerden([[1.0, 2.0]], [[1.0], [2.0]])

@@ -334,7 +334,6 @@ CALLS: dict[str, Callable[[], Arguments]] = {
     "agreement.replicates_to_decide": lambda: {"std": 1.0, "truncation": 0.25},
     "agreement.same_law_test": lambda: {"one": np.array([0.0, 1.0, 2.0]), "two": np.array([3.0, 4.0, 5.0])},
     "agreement.seed_scores": lambda: {"samples": np.array([[0.5, 2.0], [-0.25, 3.0]]), "mean": [0.0, 0.0], "std": 1.0},
-    "agreement.van_der_waerden": lambda: {"samples": np.array([[0.5, 2.0], [-0.25, 3.0]]), "drawn": np.ones((4, 2))},
     "agreement.spearman": lambda: {
         "predictor": np.array([1.0, 2.0, 3.0]),
         "scores": np.array([[0.1, 0.3], [0.9, 0.9], [0.5, 0.4]]),

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from ...errors import DomainError
-from ...finite.checks import check_integer
 from ...gaussian.arguments import choice, flag, shown
+from ...gaussian.arguments import whole as whole_between
 from ...leaky.layer_steps import carry_weights, equidistribute, limited, papers_rule
 from ..arguments import LARGEST, number, whole
 from .data import rows_of
@@ -154,7 +154,7 @@ class AdaptiveSteps:
 
     def due(self, step: int) -> bool:
         """Whether step number `step`, counted from 1, moves the layers."""
-        step = check_integer("step", step, 0, 10**15)
+        step = whole_between("step", step, 0, 10**15)
         return step % self.every == 0 and self.start * self.total <= step <= self.end * self.total
 
     def __call__(self, step: int, model: LeakyResNet, X: Any) -> bool:

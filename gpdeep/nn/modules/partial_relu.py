@@ -17,8 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ...errors import DomainError
-from ...finite.checks import check_integer
-from ...gaussian.arguments import as_array, shown, wholes
+from ...gaussian.arguments import as_array, shown, whole, wholes
 
 _MOST = 10**9
 
@@ -73,8 +72,8 @@ class PartialReLU(nn.Module):  # type: ignore[misc]
         self, num_channels: int, alpha: Any = 0.0, channel_dim: int = 1, *, shape: Sequence[int] | None = None
     ) -> None:
         super().__init__()
-        self.num_channels = check_integer("num_channels", num_channels, 1, _MOST)
-        self.channel_dim = check_integer("channel_dim", channel_dim, -_MOST, _MOST)
+        self.num_channels = whole("num_channels", num_channels, 1, _MOST)
+        self.channel_dim = whole("channel_dim", channel_dim, -_MOST, _MOST)
         size = (self.num_channels,) if shape is None else tuple(wholes("shape", shape, 1, _MOST))
         self.granularity = self._granularity(size)
         self.alpha = nn.Parameter(_start(alpha, size))
