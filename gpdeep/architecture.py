@@ -13,11 +13,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
-from .activations import Activation
+from .activations import Activation, activation
 from .activations.catalogue import RELU
 from .errors import DomainError
 from .finite.checks import MAX_DEPTH, MAX_WIDTH
@@ -66,8 +66,8 @@ class Architecture:
         The hidden layers, first to last.
     outputs : int
         Output dimension.
-    phi : Activation
-        The activation φ of all hidden layers.
+    phi : Activation or str
+        The activation φ of all hidden layers; a name such as ``"tanh"`` is looked up in the catalogue.
     sigma_w, sigma_b : float, tuple of float, or None
         Standard deviations of weights (times √fan-in) and biases of the hidden layers: one number, or one
         for each hidden layer; `sigma_w` None stands for the value that keeps the variance in a plain layer, which
@@ -97,12 +97,13 @@ class Architecture:
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
             object.__setattr__(self, name, whole(name, getattr(self, name), 1, MAX_WIDTH))
+        object.__setattr__(self, "phi", activation(self.phi))
         blocks = tuple(entries("blocks", self.blocks, "blocks"))
-        if not blocks or not all(isinstance(block, Block) for block in blocks) or not callable(self.phi):
+        if not blocks or not all(isinstance(block, Block) for block in blocks):
             raise DomainError(
-                f"The blocks are {shown(self.blocks)}, with the activation {shown(self.phi, 60)}.",
-                "Hidden layers are a tuple of Block, one or more, and an activation is an object, not its name.",
-                "Write Architecture.parse('784,128x50,10'), and dataclasses.replace(..., phi=activation('tanh')).",
+                f"The blocks are {shown(self.blocks)}.",
+                "Hidden layers are a tuple of Block, one or more.",
+                "Write Architecture.parse('784,128x50,10').",
             )
         object.__setattr__(self, "blocks", blocks)
         if self.depth > MAX_DEPTH:
@@ -134,14 +135,19 @@ class Architecture:
                 object.__setattr__(self, name, numbers)
 
     @classmethod
-    def parse(cls, text: str) -> Architecture:
-        """The architecture written as `text`.
+    def parse(cls, text: str, **initialisation: Any) -> Architecture:
+        """The architecture written as `text`; `phi`, `sigma_w`, `sigma_b` and `weights` as above.
 
         Raises
         ------
         DomainError
             It is no text, or does not follow the grammar, a width or a count is not a positive integer, or there is
             no hidden layer.
+
+        Examples
+        --------
+        >>> Architecture.parse("784,128x50,10", phi="tanh", sigma_w=1.3).phi.name
+        'tanh'
         """
         if not isinstance(text, str):
             raise DomainError(
@@ -157,7 +163,7 @@ class Architecture:
                 "Name input, hidden layers and output, as in 784,128x50,10.",
             )
         blocks = tuple(_block(text, entry) for entry in entries[1:-1])
-        return cls(_dimension(text, entries[0]), blocks, _dimension(text, entries[-1]))
+        return cls(_dimension(text, entries[0]), blocks, _dimension(text, entries[-1]), **initialisation)
 
     def __str__(self) -> str:
         return ",".join([str(self.inputs), *map(str, self.blocks), str(self.outputs)])

@@ -52,9 +52,8 @@ def calibrate(
     names, outcomes = read_runs(runs)
     phi = activation(activation_name)
     sigma = sigma_w_of(phi, sigma_w)
-    networks = {name: Architecture.parse(name) for name in dict.fromkeys(names)}
     networks = {
-        name: Architecture(net.inputs, net.blocks, net.outputs, phi, sigma, sigma_b) for name, net in networks.items()
+        name: Architecture.parse(name, phi=phi, sigma_w=sigma, sigma_b=sigma_b) for name in dict.fromkeys(names)
     }
     options = {
         "runs": str(runs),

@@ -108,8 +108,7 @@ def _network(text: str, name: str, sigma_w: float | None, sigma_b: float, weight
     sigma_w = sigma_w_of(phi, sigma_w)
     from ..architecture import Architecture
 
-    network = Architecture.parse(text)
-    return replace(network, phi=phi, sigma_w=sigma_w, sigma_b=sigma_b, weights=weights), Status()
+    return Architecture.parse(text, phi=phi, sigma_w=sigma_w, sigma_b=sigma_b, weights=weights), Status()
 
 
 def _network_of_module(

@@ -2,9 +2,10 @@ r"""The threshold of ln sin² below which networks fail to train, from runs of t
 
     P(trained | x) = 1/(1 + exp(-(x - t)/s)),      x = mean of ln sin²θ_L that theory predicts for the architecture
 
-t is where half of the runs train: the threshold for `predict_depth`. Its interval is that of the profile likelihood,
-all t with 2 (max ln L - max_s ln L(t, s)) ≤ the quantile of χ² with one degree of freedom; it stays right where the
-runs are separated completely, and then holds at least the whole gap.
+t is where half of the runs train: the threshold for `predict_depth`, which at confidence 1/2 compares it with the
+median of ln sin²θ_L, not with the mean x: that lies lower, by some 0.06 where its standard deviation is 1. Its
+interval is that of the profile likelihood, all t with 2 (max ln L - max_s ln L(t, s)) ≤ the quantile of χ² with one
+degree of freedom; it stays right where the runs are separated completely, and then holds at least the whole gap.
 
 Assumptions: runs are independent given their architectures, and trained alike (data, optimiser, budget): the threshold
 is a number of that task.

@@ -44,8 +44,9 @@ def predict_depth(
     Parameters
     ----------
     architecture : Architecture or str
-        The network; text such as ``"784,128x50,10"``. For a width ``?`` the smallest one is found for which the
-        degeneracy depth reaches the depth of the network.
+        The network; text such as ``"784,128x50,10"`` has ReLU and no biases, others are written
+        ``Architecture.parse("784,128x50,10", phi="tanh", sigma_w=1.3, sigma_b=0.2)``. For a width ``?`` the smallest
+        one is found for which the degeneracy depth reaches the depth of the network.
     angle : float, optional
         Angle between the two inputs in (0, π], in radians; default π/2. Not together with `data`.
     data : str, path or array_like, optional

@@ -19,7 +19,6 @@ mean over seeds. "Half of the accuracy" is half way between naming one class and
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import json
 import math
@@ -356,8 +355,8 @@ def main(argv: Sequence[str] | None = None) -> DepthTour:
     by_sigma = list(zip(*(tanh_cells(raw, depth, plan) for depth in plan.tanh_depths), strict=True))
     tanh = tuple(cell for cells in by_sigma for cell in cells)
     text = f"{features},{TANH_WIDTH}x{plan.tanh_depths[-1]},{classes}"
-    chaotic = {"phi": gpdeep.activation("tanh"), "sigma_w": OFF_EDGE[1], "sigma_b": SIGMA_B}
-    apart = predict_depth(dataclasses.replace(Architecture.parse(text), **chaotic), data=raw.train_x, samples=500)
+    chaotic = Architecture.parse(text, phi="tanh", sigma_w=OFF_EDGE[1], sigma_b=SIGMA_B)
+    apart = predict_depth(chaotic, data=raw.train_x, samples=500)
     say(
         f"5. TANH, width {TANH_WIDTH}, σ_b² = {SIGMA_B**2:g}; ln |∂C/∂W|², second hidden layer over last, and theory "
         f"(L-2) ln χ₁\n{cell_table(tanh)}\n\n"

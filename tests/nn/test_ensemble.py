@@ -135,17 +135,18 @@ def test_members_walk_with_networks_that_are_trained_alone(options, make):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("width", [2, 33, 300])  # torch multiplies small, batched and single matrices differently
 @pytest.mark.parametrize(
     "options",
     [{"lr": 0.1}, {"lr": 0.05, "momentum": 0.9, "clip": 0.5}, {"lr": 0.01, "optimizer": "adam"}],
     ids=["sgd", "clipped", "adam"],
 )
-def test_a_member_alone_is_bitwise_the_member_in_company(dtype, options):
+def test_a_member_alone_is_bitwise_the_member_in_company(dtype, width, options):
     seeds = [5, 6, 7, 8]
-    company = Ensemble("6,33x4,2", 4, seeds=seeds, dtype=dtype)
+    company = Ensemble(f"6,{width}x4,2", 4, seeds=seeds, dtype=dtype)
     train_ensemble(company, X, LABELS, steps=40, batch=32, **options)
     for m, seed in enumerate(seeds):
-        alone = Ensemble("6,33x4,2", 1, seeds=[seed], dtype=dtype)
+        alone = Ensemble(f"6,{width}x4,2", 1, seeds=[seed], dtype=dtype)
         train_ensemble(alone, X, LABELS, steps=40, batch=32, **options)
         for W, w in zip(company.parameters(), alone.parameters(), strict=True):
             assert torch.equal(W[m], w[0])
@@ -310,6 +311,7 @@ REFUSED = {
     "activation": (lambda: Ensemble("6,9,2", 2, activation=3), "activation is a int"),
     "schedule of no name": (lambda: trained(schedule=[1]), "schedule"),
     "no steps": (lambda: trained(steps=0), "steps"),
+    "frozen": (lambda: train_ensemble(Ensemble("6,9,2", 2).requires_grad_(False), X, LABELS, steps=1, lr=1), "frozen"),
 }
 
 

@@ -2,7 +2,9 @@ r"""The weights of an ensemble in one matrix, a row a member, so that a step of 
 
     W^l_m, b^l_m  are views of row m of P of shape (M, parameters);  their gradients are views of G
 
-A norm over all layers of a member is a sum along a row, a learning rate for each member a column.
+A norm over all layers of a member is a sum along a row, a learning rate for each member a column. A product of the way
+back writes a gradient where it belongs: what autograd would hand over has to be copied, and at widths where a layer of
+all members no longer fits into the cache that takes as long as an eighth of the step.
 """
 
 from __future__ import annotations
@@ -24,15 +26,15 @@ class FlatMembers:
     values, gradients : torch.Tensor, shape (M, parameters)
     layers : tuple of slice
         Columns of the weights of each layer, without biases.
-    parameters, views : list of torch.Tensor
-        The ensemble's own tensors, and where in `gradients` theirs belong.
+    weights, biases : list of torch.Tensor
+        Where in `gradients` those of each layer belong.
     """
 
     values: Any
     gradients: Any
     layers: tuple[slice, ...]
-    parameters: list[Any]
-    views: list[Any]
+    weights: list[Any]
+    biases: list[Any]
 
     @classmethod
     def of(cls, ensemble: Ensemble) -> FlatMembers:
@@ -48,17 +50,36 @@ class FlatMembers:
             views.append(gradients[:, start : start + size].view(shape))
             layers.append(slice(start, start + size))
             start += size
-        return cls(values, gradients, tuple(layers[::2]), parameters, views)
+        return cls(values, gradients, tuple(layers[::2]), views[::2], views[1::2])
 
-    def differentiate(self, cost: Any) -> None:
-        """Put ∂cost/∂P into G."""
-        with torch.no_grad():
-            torch._foreach_copy_(self.views, torch.autograd.grad(cost, self.parameters))
+    def outputs(self, ensemble: Ensemble, x: Any) -> Any:
+        """Those of `ensemble` for `x`; `backward` of what is made of them fills G."""
+        places = zip(self.biases, self.weights, strict=True)
+        return ensemble.outputs(x, lambda b, a, W: _Dense.apply(b, a, W, *next(places)))
 
     def squared_norms(self) -> Any:
         """|G_m|² of every member, shape (M,)."""
-        return self.gradients.square().sum(1)
+        return torch.linalg.vector_norm(self.gradients, dim=1).square()
 
     def layer_norms(self) -> Any:
         """|∂C/∂W^l| of every member and layer, shape (M, layers)."""
         return torch.stack([self.gradients[:, columns].norm(dim=1) for columns in self.layers], dim=1)
+
+
+class _Dense(torch.autograd.Function):  # type: ignore[misc]
+    """b + a W of all members; ∂C/∂b and ∂C/∂W are written to their places, and autograd is handed none."""
+
+    @staticmethod
+    def forward(ctx: Any, b: Any, a: Any, W: Any, place_b: Any, place_W: Any) -> Any:
+        ctx.save_for_backward(a, W)
+        ctx.places = place_b, place_W
+        return torch.baddbmm(b, a, W)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, slope: Any) -> tuple[Any, ...]:
+        a, W = ctx.saved_tensors
+        place_b, place_W = ctx.places
+        torch.sum(slope, 1, keepdim=True, out=place_b)
+        torch.bmm(a.mT, slope, out=place_W)
+        return None, torch.bmm(slope, W.mT) if ctx.needs_input_grad[1] else None, None, None, None

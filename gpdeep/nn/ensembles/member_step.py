@@ -71,8 +71,9 @@ class MemberStep:
 
     def evaluate(self) -> None:
         """Costs and gradients of the batch, and who dies of them."""
-        each = self._samples.cost(self._ensemble(self._samples.x[self.index]), self._samples.y[self.index])
-        self.flat.differentiate(each.sum())
+        outputs = self.flat.outputs(self._ensemble, self._samples.x[self.index])
+        each = self._samples.cost(outputs, self._samples.y[self.index])
+        each.sum().backward()
         self._norms = self.flat.squared_norms()
         told = torch.stack([each.detach(), self._norms])
         self.alive &= torch.isfinite(told).all(0)

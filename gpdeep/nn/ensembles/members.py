@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,23 +152,27 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         """Number of hidden layers L."""
         return len(self.widths) - 2
 
-    def pre_activations(self, x: Any) -> Any:
+    def pre_activations(self, x: Any, dense: Callable[[Any, Any, Any], Any] = torch.baddbmm) -> Any:
         """h¹, ..., h^L and the output, one after the other, each of shape (M, N, n).
 
-        `x` has the shape (N, n_in), the same samples for all members, or (M, N, n_in).
+        `x` has the shape (N, n_in), the same samples for all members, or (M, N, n_in); ``dense(b, a, W)`` is b + a W.
         """
         a = x if x.ndim == 3 else x.expand(self.members, *x.shape)
         for W, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            h = torch.baddbmm(b, a, W)
+            h = dense(b, a, W)
             yield h
             a = self._phi(h)
-        yield torch.baddbmm(self.biases[-1], a, self.weights[-1])
+        yield dense(self.biases[-1], a, self.weights[-1])
+
+    def outputs(self, x: Any, dense: Callable[[Any, Any, Any], Any] = torch.baddbmm) -> Any:
+        """The last of `pre_activations`, shape (M, N, n_out)."""
+        for h in self.pre_activations(x, dense):
+            output = h
+        return output
 
     def forward(self, x: Any) -> Any:
         """Outputs, shape (M, N, n_out), for inputs of shape (N, n_in) or (M, N, n_in)."""
-        for h in self.pre_activations(x):
-            output = h
-        return output
+        return self.outputs(x)
 
     def flops(self, samples: int) -> float:
         """Floating-point operations of a training step of all members on `samples` samples: 6 per weight and sample."""

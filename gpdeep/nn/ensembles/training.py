@@ -103,7 +103,8 @@ def train_ensemble(
     Raises
     ------
     DomainError
-        Shapes do not fit, a name is unknown, a number is out of range, or graphs are wanted where there is no GPU.
+        Shapes do not fit, a name is unknown, a number is out of range, parameters are frozen, or graphs are
+        wanted where there is no GPU.
     MemoryBudgetError
         A step needs more memory than the device has free; raised before it is taken.
 
@@ -131,6 +132,12 @@ def train_ensemble(
     (True, <StatusCode.OK: 'ok'>)
     """
     require_ensemble(ensemble)
+    if not all(parameter.requires_grad for parameter in ensemble.parameters()):
+        raise DomainError(
+            "Some parameters of the ensemble have requires_grad=False.",
+            "They were frozen; training moves all weights and biases.",
+            "Call ensemble.requires_grad_(True), or give members that shall rest lr=0.",
+        )
     data = Samples.of(ensemble, X, Y, cost)
     total = whole("steps", steps, _MOST_STEPS)
     size = min(whole("batch", batch), len(data.x))
