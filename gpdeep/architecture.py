@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -135,7 +135,15 @@ class Architecture:
                 object.__setattr__(self, name, numbers)
 
     @classmethod
-    def parse(cls, text: str, **initialisation: Any) -> Architecture:
+    def parse(
+        cls,
+        text: str,
+        *,
+        phi: Activation | str = RELU,
+        sigma_w: float | tuple[float, ...] | None = None,
+        sigma_b: float | tuple[float, ...] = 0.0,
+        weights: str = Weights.GAUSSIAN,
+    ) -> Architecture:
         """The architecture written as `text`; `phi`, `sigma_w`, `sigma_b` and `weights` as above.
 
         Raises
@@ -163,7 +171,8 @@ class Architecture:
                 "Name input, hidden layers and output, as in 784,128x50,10.",
             )
         blocks = tuple(_block(text, entry) for entry in entries[1:-1])
-        return cls(_dimension(text, entries[0]), blocks, _dimension(text, entries[-1]), **initialisation)
+        inputs, outputs = _dimension(text, entries[0]), _dimension(text, entries[-1])
+        return cls(inputs, blocks, outputs, activation(phi), sigma_w, sigma_b, weights)
 
     def __str__(self) -> str:
         return ",".join([str(self.inputs), *map(str, self.blocks), str(self.outputs)])

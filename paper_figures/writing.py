@@ -56,10 +56,8 @@ def write_figure(entry: Entry, parameters: Mapping[str, Any], out: Path, formats
         write_atomically(out / name, content)
     record = {
         "title": entry.module.TITLE,
-        "parameters": {
-            key: str(value) if isinstance(value, Path) else value
-            for key, value in {**entry.parameters, **parameters}.items()
-        },
+        "parameters": {key: value for key, value in entry.parameters.items() if not isinstance(value, Path)}
+        | {key: str(value) if isinstance(value, Path) else value for key, value in parameters.items()},
         "evidence": dict(drawing.evidence),
         "notes": list(drawing.notes),
         "files": names,

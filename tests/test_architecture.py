@@ -116,3 +116,16 @@ def test_any_text_is_read_or_refused_never_a_traceback(text: str) -> None:
 def test_impossible_variances_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(DomainError):
         Architecture(3, (Block(4, 3),), 2, **fields)  # type: ignore[arg-type]
+
+
+def test_an_activation_may_be_named_and_variances_given_beside_the_text() -> None:
+    net = Architecture.parse("8,4x2,2", phi="tanh", sigma_w=(1.5, 1.25), sigma_b=0.25, weights="orthogonal")
+    assert (net.phi, net.sigma_w, net.sigma_b, net.weights) == (activation("tanh"), (1.5, 1.25), 0.25, "orthogonal")
+    assert Architecture(8, net.blocks, 2, phi="tanh", sigma_w=1.5).phi is net.phi  # type: ignore[arg-type]
+    assert Architecture.parse("8,4x2,2").phi.name == "relu"
+
+
+@pytest.mark.parametrize("phi", [None, 3, "tanhh", "crelu:1", lambda x: x])
+def test_what_is_no_activation_is_refused(phi: object) -> None:
+    with pytest.raises(DomainError, match=r"[Aa]ctivation"):
+        Architecture.parse("8,4x2,2", phi=phi)  # type: ignore[arg-type]

@@ -261,8 +261,22 @@ CALLS: dict[str, Callable[[], Arguments]] = {
         for method, arguments in OF_ACTIVATIONS.items()
     },
     # ---------------------------------------------------------------------------------------------- the first page
-    "Architecture": lambda: {"inputs": 8, "blocks": gpdeep.Architecture.parse("8,4x2,2").blocks, "outputs": 2},
-    "Architecture.parse": lambda: {"text": "8,4x2,res(4x2,alpha=0.5),2"},
+    "Architecture": lambda: {
+        "inputs": 8,
+        "blocks": gpdeep.Architecture.parse("8,4x2,2").blocks,
+        "outputs": 2,
+        "phi": "tanh",
+        "sigma_w": (1.5, 1.25),
+        "sigma_b": 0.25,
+        "weights": "orthogonal",
+    },
+    "Architecture.parse": lambda: {
+        "text": "8,4x2,res(4x2,alpha=0.5),2",
+        "phi": "tanh",
+        "sigma_w": 1.5,
+        "sigma_b": (0.0, 0.25, 0.5, 0.5),
+        "weights": "gaussian",
+    },
     "Architecture.with_width": lambda: {"self": gpdeep.Architecture.parse("8,?x2,2"), "width": 4},
     "activation": lambda: {"text": "leaky_relu:0.1"},
     "find_width": lambda: {"depth": 4},
