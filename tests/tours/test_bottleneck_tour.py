@@ -1,29 +1,14 @@
 """The bottleneck tour says what it reads off: energies of stationary networks, of the task that is stored."""
 
-import contextlib
-import importlib.util
-import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from gpdeep.leaky.energies import cost_of_identity, kernel
 
-ROOT = Path(__file__).parents[2]
-STORED = json.loads((ROOT / "tests" / "reference" / "leaky.json").read_text())["bottleneck_demo"]
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("bottleneck_tour", ROOT / "paper_figures" / "tours" / "bottleneck.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for their annotations
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+TOUR = "bottleneck"
+STORED = json.loads((Path(__file__).parents[1] / "reference" / "leaky.json").read_text())["bottleneck_demo"]
 
 
 def test_task_is_the_stored_one(script):
@@ -37,10 +22,9 @@ def test_task_is_the_stored_one(script):
     assert task.test[1].shape == (10, 60)
 
 
-def test_quick_tour_prints_stationary_networks_whose_energy_rises_with_depth(script):
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        tour = script.main(["--quick", "--json"])
-    assert json.loads(printed.getvalue())["rows"][1]["layers"] == 12
+def test_quick_tour_prints_stationary_networks_whose_energy_rises_with_depth(script, walked):
+    tour, printed = walked("--quick", "--json")
+    assert json.loads(printed)["rows"][1]["layers"] == 12
     shallow, deep = tour.rows
     assert max(row.residual for row in tour.rows) <= 1e-6
     # kinetic energy dominates at depth 1; the rank comes from below, the cost of identity from above

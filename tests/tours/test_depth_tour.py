@@ -1,12 +1,7 @@
 """The depth tour says what theory says: depths against networks and maps made here, and trainings that follow them."""
 
-import contextlib
 import dataclasses
-import importlib.util
-import io
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,26 +13,14 @@ from tests.finite.chance import z_limit  # noqa: E402
 
 pytestmark = pytest.mark.statistical
 
-SCRIPT = Path(__file__).parents[2] / "paper_figures" / "tours" / "depth.py"
+TOUR = "depth"
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("depth_tour", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for their annotations
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
-
-@pytest.fixture(scope="module")
-def walk(script, tmp_path_factory):
+def walk(walked, tmp_path_factory):
     """The numbers of a walk, what it printed and what it wrote."""
     path = tmp_path_factory.mktemp("tour") / "depth.json"
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        tour = script.main(["--quick", "--out", str(path)])
-    return tour, printed.getvalue(), path
+    return *walked("--quick", "--out", path), path
 
 
 def directions(script):

@@ -1,11 +1,6 @@
 """The linear tour says what is left: counted by hand, drawn by hand, and rewritten without changing an output."""
 
-import contextlib
-import importlib.util
-import io
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,28 +12,14 @@ from tests.finite.chance import z_limit  # noqa: E402
 
 pytestmark = pytest.mark.statistical
 
-SCRIPT = Path(__file__).parents[2] / "paper_figures" / "tours" / "linear.py"
+TOUR = "linear"
 
 
 @pytest.fixture(scope="module")
-def script():
-    threads = torch.get_num_threads()
-    spec = importlib.util.spec_from_file_location("linear_tour", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for their annotations
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-    torch.set_num_threads(threads)  # the script sets them
-
-
-@pytest.fixture(scope="module")
-def walk(script, tmp_path_factory):
+def walk(walked, tmp_path_factory):
     """The numbers of a walk, what it printed and what it wrote."""
     path = tmp_path_factory.mktemp("tour") / "linear.json"
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        tour = script.main(["--quick", "--out", str(path)])
-    return tour, printed.getvalue(), path
+    return *walked("--quick", "--out", path), path
 
 
 def log_sin2_of_drawn_networks(slopes, networks):

@@ -1,11 +1,6 @@
 """The tour of one's own network says what its runs say: verdicts, a threshold, and a prediction that could fail."""
 
-import contextlib
-import importlib.util
-import io
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,28 +13,14 @@ from tests.finite.chance import z_limit  # noqa: E402
 
 pytestmark = pytest.mark.statistical
 
-SCRIPT = Path(__file__).parents[2] / "paper_figures" / "tours" / "own_network.py"
+TOUR = "own_network"
 
 
 @pytest.fixture(scope="module")
-def script():
-    threads = torch.get_num_threads()
-    spec = importlib.util.spec_from_file_location("own_network_tour", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for their annotations
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-    torch.set_num_threads(threads)  # the script sets them
-
-
-@pytest.fixture(scope="module")
-def walk(script, tmp_path_factory):
+def walk(walked, tmp_path_factory):
     """The numbers of a walk, what it printed, and the folder in which it wrote."""
     folder = tmp_path_factory.mktemp("tour")
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        tour = script.main(["--quick", "--runs", str(folder / "runs.csv"), "--out", str(folder / "own.json")])
-    return tour, printed.getvalue(), folder
+    return *walked("--quick", "--runs", folder / "runs.csv", "--out", folder / "own.json"), folder
 
 
 def log_sin2_of_drawn_networks(script, width, depth, networks):

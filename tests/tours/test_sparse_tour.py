@@ -1,12 +1,7 @@
 """The sparse tour says what it measures: variances and zeros as predicted, training with the clip and none without."""
 
-import contextlib
 import dataclasses
-import importlib.util
-import io
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,31 +13,7 @@ from tests.finite.chance import z_limit  # noqa: E402
 
 pytestmark = pytest.mark.statistical
 
-SCRIPT = Path(__file__).parents[2] / "paper_figures" / "tours" / "sparse.py"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _threads():
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)  # the script sets them
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("sparse_tour", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for their annotations
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
-
-def walked(script, *argv):
-    """The numbers of a walk and what it printed."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        tour = script.main(argv)
-    return tour, printed.getvalue()
+TOUR = "sparse"
 
 
 def largest_z(q, zeros):
@@ -75,9 +46,9 @@ def check_that_without_the_clip_training_breaks(tour):
     assert min(tour.escaped["relu_tau"], tour.escaped["st"]) > 0.8
 
 
-def test_the_walk_arrives(script):
+def test_the_walk_arrives(script, walked):
     """One walk is one test: it takes ten seconds, and workers share nothing."""
-    tour, printed = walked(script, "--quick", "--networks", "20")
+    tour, printed = walked("--quick", "--networks", "20")
     check_that_a_network_of_the_design_has_its_variances_and_zeros(tour, script.DEPTH)
     check_that_the_clip_makes_it_trainable(tour)
     check_that_without_the_clip_training_breaks(tour)
@@ -94,8 +65,8 @@ def test_another_variance_of_the_weights_is_seen(script):
     assert largest_z(*script.initialised(wrong, data, 4)) > 2 * z_limit(2 * script.DEPTH)
 
 
-def test_numbers_are_one_strict_json_object(script):
-    tour, printed = walked(script, "--json", "--networks", "1", "--seeds", "1", "--steps", "1")
+def test_numbers_are_one_strict_json_object(script, walked):
+    tour, printed = walked("--json", "--networks", "1", "--seeds", "1", "--steps", "1")
     assert json.loads(printed) == tour.to_dict()
     assert tour.to_dict()["q"]["std"][0] is None  # one network does not scatter
     assert tour.options["learning_rate"] == script.LEARNING_RATE
