@@ -7,24 +7,31 @@ import os
 import subprocess
 from pathlib import Path
 
+_WRITTEN = ("validation/results", "paper_figures/gallery")  # by runs: it does not change what the next one computes
+
 
 @functools.cache
 def commit() -> str | None:
-    """The commit of the checkout that this file is in, with ``-dirty`` where files differ from it; None without git.
+    """The commit of the checkout that this file is in, with ``-dirty`` where code differs from it; None without git.
 
-    Asked once a process: what a run writes does not make the code that computed it another one.
+    Asked once a process; evidence and pictures, which runs write, are not code.
     """
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    others = [f":(top,exclude){folder}" for folder in _WRITTEN]
     try:
-        found = subprocess.run(
-            command,
-            cwd=Path(__file__).parent,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
+        head = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", *others)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return head + "-dirty" * bool(changed)
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    ).stdout.strip()
