@@ -1,6 +1,6 @@
 """``python -m paper_figures [NAME...]``: draw the figures, all or some, with one's own parameters.
 
-Exit codes: 0 all drawn, 1 a figure failed (the others are there) or interrupted, 2 usage.
+Exit codes: 0 all drawn, 1 a figure failed (the others are there) or interrupted, 2 usage, a refused --set included.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def figures(
             print(f"{entry.name}: {_told(result)}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(found)} figures were not drawn.", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(2 if parameters and isinstance(result, DomainError) else 1)
 
 
 def _drawn(

@@ -288,6 +288,13 @@ def test_linear_activations_are_none(name):
     assert path_length(graph_of(model, torch.zeros(1, 3))).value == 0.0
 
 
+@pytest.mark.parametrize("layer", [PartialReLU(4, 1.0), nn.PReLU(4, 1.0), nn.LeakyReLU(1.0)], ids=str)
+def test_a_layer_whose_channels_are_all_linear_is_called_so(layer):
+    model = nn.Sequential(nn.Linear(3, 4), layer, nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    kinds = [line.split()[1:4] for line in str(path_length(graph_of(model, torch.zeros(1, 3)))).splitlines()[2:4]]
+    assert kinds == [["linear", "4", "0"], ["relu", "4", "4"]]
+
+
 def test_slopes_of_modules_are_read():
     cases = {
         nn.LeakyReLU(0.5): 0.25 / 1.25,

@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from gpdeep.errors import DomainError  # noqa: E402
-from gpdeep.nn import PartialReLU, active_units  # noqa: E402
+from gpdeep.nn import PartialReLU, active_units, core_network, graph_of  # noqa: E402
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
@@ -277,6 +277,21 @@ def test_the_table_of_what_cannot_be_traced_says_so():
     assert "order of registration" in found.status.messages[0]
     with pytest.raises(DomainError, match="no PartialReLU"):
         active_units(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("lost", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "read",
+    [active_units, core_network, lambda model: graph_of(model, torch.zeros(1, 4))],
+    ids=["table", "core", "graph"],
+)
+def test_slopes_that_a_training_lost_are_refused_by_name(lost, read):
+    model = nn.Sequential(nn.Linear(4, 8), PartialReLU(8), nn.Linear(8, 8), PartialReLU(8), nn.Linear(8, 2))
+    read(model)
+    with torch.no_grad():
+        model[3].alpha[2] = lost
+    with pytest.raises(DomainError, match=r"1 of 8 slopes of .*'3'.* NaN or infinite"):
+        read(model)
 
 
 def test_the_table_is_kept(tmp_path):

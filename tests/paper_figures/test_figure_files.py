@@ -201,10 +201,17 @@ def test_an_index_of_someone_else_is_left_alone(run, figures, tmp_path):
 
 def test_missing_evidence_names_the_run_that_makes_it(run, tmp_path):
     code, out, err = run("degeneracy_accuracy", "--set", f"results={tmp_path}", "--out", tmp_path / "out")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert three_parts(err)
     assert "python -m validation run E2" in err
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_a_value_that_the_figure_refuses_is_a_usage_error(run, tmp_path):
+    code, out, err = run("density", "--set", "depth=0", "--out", tmp_path)
+    assert (code, out) == (2, "")
+    assert three_parts(err)
+    assert not any(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- what fails

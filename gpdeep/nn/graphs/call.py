@@ -13,6 +13,7 @@ from torch import nn
 from ...errors import DomainError
 from ...linearize.operations import Policy
 from ...linearize.wires import Wire
+from ..modules.partial_relu import require_finite_slopes
 from .channel_labels import (
     Blocked,
     State,
@@ -134,6 +135,9 @@ class Call:
         """A unit for each channel; `slopes` are for negative arguments (it is x for positive ones), along `axis`."""
         tracked = of or self.first
         given = None if slopes is None else np.asarray(slopes, dtype=np.float64)
+        if given is not None:
+            require_finite_slopes(self.label, given)
+            kind = "linear" if (given == 1).all() else kind
         share = None if active is None else np.asarray(active, dtype=np.float64)
         if axis is not None and (np.size(slopes) > 1 or np.size(active) > 1):
             size = max(np.size(slopes), np.size(active))

@@ -48,7 +48,7 @@ def with_slopes(call: Call) -> Tracked:
         active = (units != 1).double().movedim(place, 0).flatten(1).mean(dim=1).numpy()
         even = (units == torch.as_tensor(slopes).reshape([-1 if k == place else 1 for k in range(units.ndim)])).all()
         slopes = slopes if bool(even) else None
-    kind = "prelu" if slopes is None or (np.asarray(slopes) % 1).any() else "relu"
+    kind = "relu" if slopes is not None and np.isin(slopes, (0, 1)).all() else "prelu"
     return call.activation(kind, slopes=slopes, active=active, axis=axis)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from ...errors import DomainError
 from ...linearize.unit_summary import UnitSummary, summarise_units
 from ...result import FloatArray, IntArray, Result, Status, render_table
-from ..modules.partial_relu import PartialReLU, partial_relus
+from ..modules.partial_relu import PartialReLU, partial_relus, require_finite_slopes
 from ..reading.partial_tracing import called
 from ..reading.weights import require_module
 
@@ -74,7 +74,7 @@ def active_units(model: nn.Module) -> ActiveUnits:
     Raises
     ------
     DomainError
-        There is no `PartialReLU`.
+        There is no `PartialReLU`, or one has slopes that are not finite.
 
     Examples
     --------
@@ -105,6 +105,8 @@ def active_units(model: nn.Module) -> ActiveUnits:
         seen[id(module)] = seen.get(id(module), 0) + 1
         names.append(name if seen[id(module)] == 1 else f"{name}:{seen[id(module)]}")
     slopes = tuple(module.slopes().detach().double().cpu().numpy().reshape(-1) for _, module in executed)
+    for name, values in zip(names, slopes, strict=True):
+        require_finite_slopes(f"'{name}'", values)
     return ActiveUnits(
         status=status,
         names=tuple(names),

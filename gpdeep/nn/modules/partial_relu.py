@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ...errors import DomainError
 from ...gaussian.arguments import as_array, shown, whole, wholes
+from ...result import FloatArray
 
 _MOST = 10**9
 
@@ -155,6 +156,17 @@ class PartialReLU(nn.Module):  # type: ignore[misc]
                 f"Leave shape out, give (1,), or give a shape with {self.num_channels} channels.",
             )
         return "channel" if shape == (self.num_channels,) else "layer"
+
+
+def require_finite_slopes(label: str, slopes: FloatArray) -> None:
+    """Refuse slopes of the activation `label` that a training left without a value."""
+    bad = np.count_nonzero(~np.isfinite(slopes))
+    if bad:
+        raise DomainError(
+            f"{bad} of {np.size(slopes)} slopes of {label} are NaN or infinite.",
+            "The training diverged: such a channel is neither linear nor not.",
+            "Go back to a state in which all are finite; train with a smaller rate or clipped gradients.",
+        )
 
 
 def _mask(mask: Any, frozen: Any) -> Any:
