@@ -14,8 +14,6 @@ from .design import Design, Member
 from .evidence import Evidence, TaskEvidence, device, versions
 from .outcome import Outcome
 from .tasks import TASKS, Task
-from .training import threads as torch_threads
-from .training import train
 
 Progress = Callable[[int, int], None]
 
@@ -60,6 +58,9 @@ def run(
     DomainError
         An unknown task, fewer than one seed, or a penalty that is not positive.
     """
+    from .training import threads as torch_threads
+    from .training import train
+
     plans = {name: _plan(name, seeds, epochs, omegas) for name in dict.fromkeys(tasks)}
     total = sum(plan.steps * seeds for _, plan, _ in plans.values())
     done = 0
