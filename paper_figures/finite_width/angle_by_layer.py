@@ -4,7 +4,7 @@ Two inputs at an angle enter networks of random weights (ReLU, He). Points are m
 errors, the shaded band is one standard deviation of the law about its mean: where a single network lies. The law on a
 grid agrees with networks at both widths. Infinite width misses the drift that finite width adds in every layer.
 The recursion of the papers (Jakub & Nica 2023, arXiv 2306.01513) is right at width 256, where they looked, and falls
-too fast at width 32.
+too fast at width 32. A width or an angle that was not measured is drawn by theory alone, and the notes say so.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def draw(
         )
         points = _of(measured, n, angle)
         if points is None:
-            notes.append(f"No networks of width {n} were measured at this angle: no points there.")
+            notes.append(f"No networks of width {n} were measured at this angle: theory alone there.")
         else:
             shown = True
             found = {name: values[:depth] for name, values in points.items()}

@@ -13,7 +13,18 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from gpdeep.errors import DomainError  # noqa: E402
-from gpdeep.nn import PartialReLU, active_units, core_network, graph_of  # noqa: E402
+from gpdeep.nn import (  # noqa: E402
+    LinearityPenalty,
+    LinearizeSchedule,
+    PartialReLU,
+    active_units,
+    check,
+    core_network,
+    fold,
+    graph_of,
+    replace_activations,
+    variance_shares,
+)
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
@@ -279,19 +290,101 @@ def test_the_table_of_what_cannot_be_traced_says_so():
         active_units(nn.Linear(2, 2))
 
 
-@pytest.mark.parametrize("lost", [float("nan"), float("inf")])
-@pytest.mark.parametrize(
-    "read",
-    [active_units, core_network, lambda model: graph_of(model, torch.zeros(1, 4))],
-    ids=["table", "core", "graph"],
-)
+SCHEDULE = LinearizeSchedule(1.0, 0, 1000)
+BATCH = torch.linspace(-1, 1, 12).reshape(3, 4)
+READS_MODULES = {
+    "core": core_network,
+    "fold": fold,
+    "graph": lambda model: graph_of(model, BATCH),
+    "shares": lambda model: variance_shares(model, BATCH),
+    "check": lambda model: check(lambda: model, seeds=2, samples=20),
+}
+READS_PARTIAL = {
+    "table": active_units,
+    "penalty": lambda model: LinearityPenalty(model)(),
+    "snap": lambda model: LinearityPenalty(model).snap(),
+    "proximal step": lambda model: LinearityPenalty(model).prox_step(0.01),
+    "schedule": lambda model: SCHEDULE.after_step(0, LinearityPenalty(model)),
+    "schedule's check": lambda model: SCHEDULE.check(LinearityPenalty(model), lr=0.003),
+}
+LOST = pytest.mark.parametrize("lost", [float("nan"), float("inf"), -float("inf")])
+
+
+def three_layers(activation):
+    return nn.Sequential(nn.Linear(4, 8), activation(8), nn.Linear(8, 8), activation(8), nn.Linear(8, 2))
+
+
+def refused_by_name(read, model):
+    with pytest.raises(DomainError, match=r"^1 of 8 slopes of .*'3'.* are NaN or infinite\.") as caught:
+        read(model)
+    assert "diverged" in caught.value.cause
+    assert "smaller rate" in caught.value.change
+
+
+@LOST
+@pytest.mark.parametrize("read", (READS_MODULES | READS_PARTIAL).values(), ids=READS_MODULES | READS_PARTIAL)
 def test_slopes_that_a_training_lost_are_refused_by_name(lost, read):
-    model = nn.Sequential(nn.Linear(4, 8), PartialReLU(8), nn.Linear(8, 8), PartialReLU(8), nn.Linear(8, 2))
-    read(model)
+    read(three_layers(PartialReLU))
+    model = three_layers(PartialReLU)
     with torch.no_grad():
         model[3].alpha[2] = lost
-    with pytest.raises(DomainError, match=r"1 of 8 slopes of .*'3'.* NaN or infinite"):
-        read(model)
+    refused_by_name(read, model)
+    assert not model[3].frozen.any()  # nothing was done
+    assert not model[1].frozen.any()
+    assert not model[1].alpha.any()
+
+
+@LOST
+@pytest.mark.parametrize(
+    "read",
+    [*READS_MODULES.values(), lambda model: replace_activations(model, (nn.PReLU,))],
+    ids=[*READS_MODULES, "replacement"],
+)
+def test_slopes_that_a_prelu_lost_are_refused_by_name(lost, read):
+    read(three_layers(nn.PReLU))
+    model = three_layers(nn.PReLU)
+    with torch.no_grad():
+        model[3].weight[2] = lost
+    refused_by_name(read, model)
+
+
+def test_a_lost_slope_of_one_position_is_refused():
+    model = nn.Sequential(nn.Conv1d(4, 8, 1), PartialReLU(8, shape=(8, 3)), nn.Conv1d(8, 2, 1))
+    graph_of(model, (1, 4, 3))
+    with torch.no_grad():
+        model[1].alpha[5, 1] = float("nan")
+    for read in (fold, active_units, lambda model: graph_of(model, (1, 4, 3))):
+        with pytest.raises(DomainError, match=r"^1 of 24 slopes of .*'1'.* are NaN or infinite\."):
+            read(model)
+
+
+@pytest.mark.parametrize("read", READS_PARTIAL.values(), ids=READS_PARTIAL)
+def test_numbers_below_frozen_slopes_do_not_matter(read):
+    model = three_layers(PartialReLU)
+    model[3].freeze(torch.arange(8) == 2)
+    with torch.no_grad():
+        model[3].alpha[2] = float("nan")
+    read(model)
+    core_network(model)
+
+
+def test_networks_that_lose_slopes_in_the_second_seed_are_refused():
+    made = []
+
+    def factory():
+        made.append(three_layers(PartialReLU))
+        with torch.no_grad():
+            made[-1][1].alpha[0] = 0.5  # a mixture
+            made[-1][3].alpha[2] = float("nan") if len(made) > 1 else 0.0
+        return made[-1]
+
+    refused_by_name(lambda factory: check(factory, seeds=2, samples=20), factory)
+
+
+def test_a_penalty_that_overflows_is_not_called_lost():
+    model = nn.Sequential(PartialReLU(4, -60000.0).half())
+    penalty = LinearityPenalty(model, p=1.0)
+    assert penalty().isinf()
 
 
 def test_the_table_is_kept(tmp_path):

@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from gpdeep.errors import DomainError  # noqa: E402
-from gpdeep.nn import CReLU, probe  # noqa: E402
+from gpdeep.nn import CReLU, PartialReLU, probe  # noqa: E402
 from gpdeep.result import StatusCode, load  # noqa: E402
 
 # Two orders of summing n squares in float64 differ by less than n eps; here n is at most 2,000.
@@ -313,6 +313,26 @@ def test_activations_of_torch_outside_the_catalogue_are_measured():
     with torch.no_grad():
         net[3].weight[0] = 0.5
     assert probe(net, inputs()).kinds == ("Hardswish", "PReLU")  # one of many slopes, not a softmax
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [PartialReLU(5, 1.0), PartialReLU(5, 1.0, shape=(1,)), nn.PReLU(5, 1.0), nn.LeakyReLU(1.0)],
+    ids=str,
+)
+def test_a_layer_whose_channels_are_all_linear_is_called_so(layer):
+    net = nn.Sequential(nn.Linear(6, 5), layer, nn.Linear(5, 5), PartialReLU(5), nn.Linear(5, 2)).double()
+    report = probe(net, inputs(), sigma_w=1.0)
+    assert report.kinds == ("linear", "relu")
+    assert [line.split()[2] for line in str(report).splitlines()[2:4]] == ["linear", "relu"]
+    assert report.predicted_linear.tolist() == [1.0, 0.5]
+
+
+def test_a_layer_with_one_channel_left_is_not_called_linear():
+    net = nn.Sequential(nn.Linear(6, 5), PartialReLU(5, [1.0, 1.0, 0.0, 1.0, 1.0]), nn.Linear(5, 2)).double()
+    assert probe(net, inputs()).kinds == ("PartialReLU",)
+    net[1].freeze([False, False, True, False, False])
+    assert probe(net, inputs()).kinds == ("linear",)
 
 
 # ------------------------------------------------------------------------------------------- not finite

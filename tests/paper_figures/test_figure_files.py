@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="figures are drawn")
 
 import paper_figures
-from gpdeep.errors import DomainError
+from gpdeep.errors import ConvergenceError, DomainError
 from gpdeep.plots.figure import figure
 from paper_figures import catalogue, command
 from paper_figures.drawing import Drawing, Numbers, panels
@@ -212,6 +212,28 @@ def test_a_value_that_the_figure_refuses_is_a_usage_error(run, tmp_path):
     assert (code, out) == (2, "")
     assert three_parts(err)
     assert not any(tmp_path.iterdir())
+
+
+def test_only_a_refused_value_that_was_given_is_a_usage_error(run, figures, tmp_path):
+    def refuses(*, size: float = 2.0):
+        raise DomainError("This.", "That.", "Those.")
+
+    def diverges(*, size: float = 2.0):
+        raise ConvergenceError("This.", "That.", "Those.")
+
+    def breaks(*, size: float = 2.0):
+        raise ValueError("This.")  # what a DomainError is, too
+
+    for draw, given, expected in (
+        (refuses, ["--set", "size=3"], 2),
+        (refuses, [], 1),
+        (diverges, ["--set", "size=3"], 1),
+        (breaks, ["--set", "size=3"], 1),
+    ):
+        figures(one=draw)
+        code, out, err = run("one", *given, "--out", tmp_path)
+        assert (code, out) == (expected, ""), (draw, given)
+        assert err.endswith("1 of 1 figures were not drawn.\n")
 
 
 # ---------------------------------------------------------------- what fails

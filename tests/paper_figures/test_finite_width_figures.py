@@ -84,10 +84,30 @@ def test_a_width_that_was_not_measured_is_drawn_without_points():
     table = rows(drawing)
     assert column(table, "measured_mean", width=48).size == 0
     assert column(table, "measured_mean", width=32).size == angle_by_layer.SMALL["depth"]
-    assert drawing.notes[0] == "No networks of width 48 were measured at this angle: no points there."
+    assert drawing.notes[0] == "No networks of width 48 were measured at this angle: theory alone there."
     other = angle_by_layer.draw(**angle_by_layer.SMALL, angle=1.0)
     assert "measured_mean" not in rows(other)[0]
     assert other.evidence == {}
+
+
+def test_without_a_measured_width_theory_is_drawn_alone():
+    depth = angle_by_layer.SMALL["depth"]
+    drawing = angle_by_layer.draw(**angle_by_layer.SMALL, width=48, narrow=20)
+    table = rows(drawing)
+    for n in (48, 20):
+        law = angle_law([n] * depth, math.pi / 2)
+        np.testing.assert_array_equal(column(table, "law_mean", width=n), law.mean)
+        assert f"No networks of width {n} were measured at this angle: theory alone there." in drawing.notes
+    assert "measured_mean" not in table[0]
+    assert drawing.evidence == {}
+    assert not any("networks" in text for text in drawing.figure.axes[0].get_legend_handles_labels()[1])
+
+
+def test_a_folder_without_evidence_is_refused_as_by_every_figure_that_reads_it(tmp_path):
+    draws = (angle_by_layer.draw, degeneracy_accuracy.draw)
+    for draw, experiment in zip(draws, ("E1", "E2"), strict=True):
+        with pytest.raises(DomainError, match=f"holds no evidence of {experiment}"):
+            draw(results=str(tmp_path))
 
 
 # ---------------------------------------------------------------- accuracy

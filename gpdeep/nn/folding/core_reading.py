@@ -18,7 +18,7 @@ from ...errors import DomainError
 from ...linearize.affine_forms import AffineForms
 from ...result import FloatArray
 from ..layers import is_weight_layer
-from ..modules.partial_relu import PartialReLU, require_finite_slopes
+from ..modules.partial_relu import PartialReLU, require_finite_slopes_of
 from ..reading.activation_sites import changes_input
 from ..reading.in_place import hand_on
 from ..reading.phi import phi_of_call, phi_of_module
@@ -129,12 +129,11 @@ class FormReader:
             return self.forms.dense(form, weight, bias)
         if isinstance(module, nn.BatchNorm1d):
             return self._normalised(module, form, label)
+        require_finite_slopes_of(label, module)
         if isinstance(module, PartialReLU):
             if module.granularity == "unit":
                 _refuse(label, "its slopes belong to positions")
-            slopes: FloatArray = module.channel_slopes().double().cpu().numpy()
-            require_finite_slopes(label, slopes)
-            return self._activate(form, slopes, name)
+            return self._activate(form, module.channel_slopes().double().cpu().numpy(), name)
         if type(module) is nn.PReLU:
             return self._activate(form, np.broadcast_to(entries(name, "weight", module), len(form)).copy(), name)
         phi = phi_of_module(module)

@@ -13,9 +13,10 @@ from torch import fx, nn
 from ...errors import DomainError
 from ...gaussian.arguments import flag
 from ...result import Status, StatusCode
+from ..modules.partial_relu import require_finite_slopes_of
 from ..reading.example_runs import as_arguments, difference, run, shapes_of
 from ..reading.partial_tracing import trace_partial
-from ..reading.tracing import unwrapped
+from ..reading.tracing import label_of, unwrapped
 from ..reading.weights import require_module
 from .chains import ChainReader
 from .fold_report import FoldedSegment, FoldReport, Unfolded
@@ -59,7 +60,7 @@ def fold(
     Raises
     ------
     DomainError
-        Not `exact` without example.
+        Not `exact` without example, or the slopes of an activation are NaN or infinite.
     UntraceableError
         `torch.fx` cannot follow the model.
 
@@ -134,6 +135,7 @@ def _without_linear_activations(owner: nn.Module, graph: fx.Graph) -> list[str]:
         if node.op != "call_module":
             continue
         module = owner.get_submodule(str(node.target))
+        require_finite_slopes_of(label_of(node, owner), module)
         if is_linear_now(module) and not (module._forward_hooks or module._forward_pre_hooks):
             node.replace_all_uses_with(node.all_input_nodes[0])
             graph.erase_node(node)

@@ -136,7 +136,7 @@ class Call:
         tracked = of or self.first
         given = None if slopes is None else np.asarray(slopes, dtype=np.float64)
         if given is not None:
-            require_finite_slopes(self.label, given)
+            self.require_finite(given)
             kind = "linear" if (given == 1).all() else kind
         share = None if active is None else np.asarray(active, dtype=np.float64)
         if axis is not None and (np.size(slopes) > 1 or np.size(active) > 1):
@@ -154,6 +154,11 @@ class Call:
         return remade(
             tracked, lambda wire: wire.activation(kind, slopes=given, active=share, name=name), pointwise=True
         )
+
+    def require_finite(self, slopes: Any) -> None:
+        """Refuse slopes that are NaN or infinite."""
+        around = f" in '{self.place}'" if self.module is None and self.place else ""
+        require_finite_slopes(f"{self.label[0].lower()}{self.label[1:]}{around}", slopes)
 
     def _once_each(self, tracked: Tracked, kind: str, slopes: Any, active: Any) -> Tracked:
         """An activation of a tensor in which channels come several times, along one axis (as flattened) or more."""

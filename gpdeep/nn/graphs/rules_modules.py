@@ -44,6 +44,7 @@ def with_slopes(call: Call) -> Tracked:
     active = None
     if getattr(module, "granularity", "channel") == "unit":
         units = module.slopes().detach().cpu().double()
+        call.require_finite(units.numpy())
         place = axis % (units.ndim + 1) - 1
         active = (units != 1).double().movedim(place, 0).flatten(1).mean(dim=1).numpy()
         even = (units == torch.as_tensor(slopes).reshape([-1 if k == place else 1 for k in range(units.ndim)])).all()

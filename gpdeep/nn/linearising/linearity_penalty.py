@@ -19,7 +19,7 @@ from ...errors import DomainError
 from ...gaussian.arguments import choice, flag, shown
 from ...linearize.sparsity_prior import require_power, require_tau, slope_prox
 from ..arguments import LARGEST, number
-from ..modules.partial_relu import PartialReLU, partial_relus
+from ..modules.partial_relu import PartialReLU, partial_relus, require_finite_slopes_of
 from ..reading.weights import require_module
 
 REDUCTIONS = ("sum", "mean")
@@ -92,7 +92,13 @@ class LinearityPenalty:
         self._remember()
 
     def __call__(self) -> Any:
-        """R, a tensor to differentiate; its gradient is 0 where a slope is exactly 1."""
+        """R, a tensor to differentiate; its gradient is 0 where a slope is exactly 1.
+
+        Raises
+        ------
+        DomainError
+            Slopes are NaN or infinite. On a GPU the numbers are not waited for: `snap` and `prox_step` refuse them.
+        """
         self._remember()
         device = next(iter(self._modules.values())).alpha.device
         parts = []
@@ -102,7 +108,10 @@ class LinearityPenalty:
             size = torch.where(live, z.abs(), torch.ones_like(z)) ** self.p
             total = torch.where(live, size, torch.zeros_like(z)).sum()
             parts.append(self.coefficient(name) * total.to(device))
-        return torch.stack(parts).sum()
+        penalty = torch.stack(parts).sum()
+        if penalty.device.type == "cpu" and not torch.isfinite(penalty):
+            self._require_finite()
+        return penalty
 
     @property
     def modules(self) -> Mapping[str, PartialReLU]:
@@ -151,8 +160,14 @@ class LinearityPenalty:
         int
             Units frozen now. Of an optimiser's averages at these nothing needs to be known: frozen slopes are set to 1
             again at every call.
+
+        Raises
+        ------
+        DomainError
+            τ is out of range, or slopes are NaN or infinite; then nothing is frozen.
         """
         tau = require_tau(tau)
+        self._require_finite()
         new = 0
         for name, module in self._modules.items():
             alpha = module.alpha.detach()
@@ -176,9 +191,15 @@ class LinearityPenalty:
         int
             Slopes set to 1 now: those with |1 - a| ≤ `gpdeep.linearize.prox_threshold` (s c_i), 1.5 (s c_i)^{2/3} for
             p = 1/2.
+
+        Raises
+        ------
+        DomainError
+            An argument is not what its name says, or slopes are NaN or infinite; then nothing is changed.
         """
         step = number("step", step, -LARGEST, LARGEST, "a learning rate times the weight of the penalty")
         frozen = flag("freeze", freeze)
+        self._require_finite()
         count = 0
         with torch.no_grad():
             for name, module in self._modules.items():
@@ -191,6 +212,11 @@ class LinearityPenalty:
                     module.freeze(zero)
         self._remember()
         return count
+
+    def _require_finite(self) -> None:
+        """Refuse slopes that a training left without a value: by their side of 1 they would seem to have crossed it."""
+        for name, module in self._modules.items():
+            require_finite_slopes_of(f"'{name}'", module)
 
     def _remember(self) -> None:
         """Note on which side of 1 slopes are."""

@@ -11,6 +11,7 @@ import numpy as np
 from ...gaussian.arguments import as_float, instance, real
 from ...linearize.sparsity_prior import require_tau, window_warnings
 from ..arguments import LARGEST, number
+from ..modules.partial_relu import require_finite_slopes_of
 from .linearity_penalty import LinearityPenalty
 
 
@@ -71,6 +72,11 @@ class LinearizeSchedule:
         -------
         int
             Units frozen now.
+
+        Raises
+        ------
+        DomainError
+            While the penalty is on, slopes are NaN or infinite.
         """
         instance("penalty", penalty, LinearityPenalty, "gpdeep.nn.LinearityPenalty")
         return penalty.snap(self.tau) if self.on(time) and self.omega else 0
@@ -95,6 +101,11 @@ class LinearizeSchedule:
             Half of the units need longer than the window, by the penalty alone: `gpdeep.linearize.travel_time`.
         CaptureWarning
             Steps near 1 are longer than the window |1 - a| < τ: `gpdeep.linearize.clean_step`.
+
+        Raises
+        ------
+        DomainError
+            An argument is out of range, or slopes are NaN or infinite.
         """
         instance("penalty", penalty, LinearityPenalty, "gpdeep.nn.LinearityPenalty")
         rate = number("lr", lr, 0.0, LARGEST, "a learning rate")
@@ -102,6 +113,7 @@ class LinearizeSchedule:
         each = number("steps", steps, 0.0, LARGEST, "a number of optimiser steps")
         sizes, slopes = [], []
         for name, module in penalty.modules.items():
+            require_finite_slopes_of(f"'{name}'", module)
             live = module.alpha.detach()[~module.frozen].double().cpu().numpy()
             slopes.append(live)
             sizes.append(np.full(live.size, rate * self.omega * penalty.coefficient(name)))

@@ -11,7 +11,7 @@ from torch import nn
 
 from ...errors import DomainError
 from ...gaussian.arguments import whole
-from ..modules.partial_relu import PartialReLU
+from ..modules.partial_relu import PartialReLU, require_finite_slopes
 from .channel_axes import Layout
 
 GRANULARITIES = ("channel", "layer", "unit")
@@ -54,10 +54,12 @@ class SlopeChoice:
         Raises
         ------
         DomainError
-            The channels are not known, or slopes do not fit.
+            The channels are not known, or slopes do not fit or are not finite.
         """
         channels, axis = self._axis(label, name, found, shape)
         slopes = torch.as_tensor(alpha, dtype=like.dtype, device=like.device)
+        if not slopes.is_meta:
+            require_finite_slopes(label, slopes.double().cpu().numpy())
         size = self._size(label, channels, shape)
         if slopes.numel() == 1:
             slopes = slopes.reshape(())

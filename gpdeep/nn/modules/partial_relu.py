@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
 
 from ...errors import DomainError
 from ...gaussian.arguments import as_array, shown, whole, wholes
@@ -167,6 +168,18 @@ def require_finite_slopes(label: str, slopes: FloatArray) -> None:
             "The training diverged: such a channel is neither linear nor not.",
             "Go back to a state in which all are finite; train with a smaller rate or clipped gradients.",
         )
+
+
+def require_finite_slopes_of(label: str, module: nn.Module) -> None:
+    """The same for the slopes in use of a `PartialReLU` or `torch.nn.PReLU`; any other module passes."""
+    if isinstance(module, PartialReLU):
+        slopes = module.slopes()
+    elif type(module) is nn.PReLU and not is_lazy(module.weight):
+        slopes = module.weight
+    else:
+        return
+    if not (slopes.is_meta or torch.isfinite(slopes).all()):
+        require_finite_slopes(label, slopes.detach().double().cpu().numpy())
 
 
 def _mask(mask: Any, frozen: Any) -> Any:

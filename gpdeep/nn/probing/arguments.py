@@ -14,7 +14,8 @@ from ...activations import Activation, activation
 from ...errors import DomainError
 from ...gaussian.arguments import callback, shown
 from ..arguments import LARGEST, number, real_inputs, require_sigma
-from ..reading.phi import phi_of_module
+from ..modules.partial_relu import PartialReLU
+from ..reading.phi import phi_of_module, phi_of_slope
 
 _NOT_ELEMENTWISE = (nn.GLU, nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.Softmin, nn.LogSoftmax)
 
@@ -68,9 +69,9 @@ def sites_of(model: nn.Module, own: Any, phi: Activation | None) -> dict[nn.Modu
     for module, name in parts.items():
         if module in given:
             function = given.get(module)
-            sites[module] = name, phi_of_module(module) or phi if function is None else activation(function)
+            sites[module] = name, _phi_at(module) or phi if function is None else activation(function)
         elif module not in inside and _is_activation(module):
-            sites[module] = name, phi_of_module(module) or phi
+            sites[module] = name, _phi_at(module) or phi
     if not sites:
         raise DomainError(
             f"{type(model).__name__} has no activation among its {len(parts)} modules.",
@@ -96,8 +97,16 @@ def _named(own: Any) -> Mapping[Any, Any]:
         ) from error
 
 
+def _phi_at(module: nn.Module) -> Activation | None:
+    """φ of a module; of a `PartialReLU` where all its slopes are one number."""
+    if not isinstance(module, PartialReLU):
+        return phi_of_module(module)
+    slopes = module.slopes().detach().double().unique().tolist()
+    return phi_of_slope(slopes[0]) if len(slopes) == 1 and math.isfinite(slopes[0]) else None
+
+
 def _is_activation(module: nn.Module) -> bool:
-    if phi_of_module(module) is not None:
+    if isinstance(module, PartialReLU) or phi_of_module(module) is not None:
         return True
     own_of_torch = type(module).__module__ == "torch.nn.modules.activation"
     return own_of_torch and not isinstance(module, _NOT_ELEMENTWISE)

@@ -19,6 +19,7 @@ from ...finite.wiring import Wiring
 from ..ensembles.members import Ensemble
 from ..initialising.architecture_of import architecture_of
 from ..modules.module_of import module_of
+from ..modules.partial_relu import require_finite_slopes_of
 from ..reading.tracing import UntraceableError, unwrapped
 from ..reading.weights import require_module
 from ..weight_draws import stream
@@ -66,7 +67,7 @@ class Subject:
         Raises
         ------
         DomainError
-            Slopes are others than in the network that was read.
+            Slopes are others than in the network that was read, or not finite.
         """
         if isinstance(model, _Wired):
             return {part: (name, None) for name, part in model.looked_at.items()}
@@ -75,6 +76,7 @@ class Subject:
         found: dict[nn.Module, tuple[str, Activation | None]] = {}
         for layer in self.read.layers:
             act = model.get_submodule(layer.activation)
+            require_finite_slopes_of(f"'{layer.activation}'", act)
             if activation_at(act) != layer.phi:
                 raise DomainError(
                     f"The slopes of '{layer.activation}' are not the same in all networks.",

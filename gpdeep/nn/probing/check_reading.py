@@ -24,9 +24,9 @@ from ...activations import Activation, Mixture
 from ...architecture import Architecture, Block, Kind
 from ...errors import DomainError
 from ..layers import Owners, is_weight_layer
-from ..modules.partial_relu import PartialReLU
+from ..modules.partial_relu import PartialReLU, require_finite_slopes_of
 from ..reading.in_place import hand_on
-from ..reading.phi import leaky, named, phi_of_call, phi_of_module
+from ..reading.phi import phi_of_call, phi_of_module, phi_of_slope
 from ..reading.tracing import argument, is_batch_size, is_sizes, label_of, live_nodes, target_name, trace, unwrapped
 from ..reading.weights import Distribution, describe
 
@@ -94,9 +94,7 @@ def activation_at(module: nn.Module) -> Activation | None:
     if not np.isfinite(slopes).all():
         return None
     values, counts = np.unique(slopes, return_counts=True)
-    parts = tuple(
-        named("relu") if a == 0 else named("identity") if a == 1 else leaky("prelu", a) for a in values.tolist()
-    )
+    parts = tuple(map(phi_of_slope, values.tolist()))
     return parts[0] if len(parts) == 1 else Mixture(parts, tuple((counts / counts.sum()).tolist()))
 
 
@@ -200,6 +198,7 @@ class _Reader:
     def _module(self, module: nn.Module, name: str, label: str, given: Any) -> Any:
         if isinstance(module, nn.Linear) and is_weight_layer(module):
             return self._linear(module, name, label, given)
+        require_finite_slopes_of(label, module)
         phi = activation_at(module)
         if phi is not None:
             return self._activation(module, phi, name, label, given)

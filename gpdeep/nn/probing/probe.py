@@ -72,7 +72,7 @@ def probe(
         From the model's output to a real tensor, whose sum is differentiated in place of v·y. A mean over the batch
         makes every gradient N times smaller.
     activations : module, iterable of modules, or mapping from modules to their φ, optional
-        Modules of one's own to look at besides torch's activations.
+        Modules of one's own to look at besides torch's and gpdeep's activations.
 
     Returns
     -------

@@ -15,7 +15,8 @@ class ProbeReport(Result):
     Attributes
     ----------
     names, kinds : tuple of str
-        The modules, and their φ (or class, where φ is unknown). A module that is used again is called ``name:2``.
+        The modules, and their φ: "linear" where its slopes are one, the class where φ is unknown. A module that is used
+        again is called ``name:2``.
     units : ndarray of int64
         Units n_l of one input; in a convolution channels times positions.
     inputs : int

@@ -85,6 +85,16 @@ def leaky(kind: str, slope: float) -> TwoSlope:
     return TwoSlope(label(kind, slope), float(slope))
 
 
+def phi_of_slope(slope: float) -> Activation:
+    """What a channel with this slope is: relu, identity or prelu."""
+    return named("relu") if slope == 0 else named("identity") if slope == 1 else leaky("prelu", slope)
+
+
+def table_name(phi: Activation) -> str:
+    """What tables call a function: linear where its two slopes are one, as path lengths do, else its name."""
+    return "linear" if isinstance(phi, TwoSlope) and phi.negative == phi.positive else phi.name
+
+
 def named(name: str) -> Activation:
     """The catalogue's activation."""
     found: Activation = activation(name)

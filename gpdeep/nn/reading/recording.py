@@ -26,6 +26,7 @@ from torch.autograd.graph import get_gradient_edge, saved_tensors_hooks
 from ...activations import Activation
 from ...errors import DomainError
 from ...result import FloatArray
+from .phi import table_name
 
 Sites = Mapping[nn.Module, tuple[str, Activation | None]]
 """The modules to record: their names, and φ where it is known."""
@@ -40,7 +41,7 @@ class SiteRecord:
     name : str
         Of the module; with ``:2`` behind it where it is used a second time.
     kind : str
-        The name of φ, or of the module's class.
+        The name of φ ("linear" where its slopes are one), or of the module's class.
     phi : Activation or None
     before : tuple of torch.nn.Module
         What was called since the passage before, of modules without parts that are none of the sites'.
@@ -207,7 +208,7 @@ class _Recorder:
             found.append(
                 SiteRecord(
                     name=name if used[name] == 1 else f"{name}:{used[name]}",
-                    kind=type(passage.module).__name__ if phi is None else phi.name,
+                    kind=type(passage.module).__name__ if phi is None else table_name(phi),
                     phi=phi,
                     before=passage.others,
                     units=passage.shape.numel() // len(passage.q),
