@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FRAME = (3.7, 3.3)  # inches, as all below: on a phone letters of 10 points are 11 pixels high
-_LEFT, _RIGHT, _TOP = 0.75, 0.15, 0.32
-_LABELS, _LEGEND, _ROW = 0.52, 0.72, 0.18  # under the frame: numbers and label; where the legend begins; a row of it
+_LEFT, _RIGHT, _TOP = 0.82, 0.15, 0.32
+_LABELS, _LEGEND, _ROW = 0.54, 0.74, 0.2  # under the frame: numbers and label; where the legend begins; a row of it
 
 
 def blank() -> Axes:

@@ -182,6 +182,29 @@ def test_other_networks_run_as_a_code_path(model, monkeypatch):
     assert sum(found["early"]["active"]) < sum(found["early"]["channels"])
 
 
+def test_a_network_that_diverges_rests_and_is_a_result(monkeypatch):
+    split = LabelledSplit(
+        np.random.default_rng(0).normal(size=(40, 196)), np.arange(40) % 4, np.eye(9, 196), np.zeros(9, int), 4
+    )
+    monkeypatch.setattr(module_trial, "split_of", lambda s, source=None: split)
+    (unit,) = (u for u in units_of("module") if (u.specification["model"], u.specification["arm"]) == ("cnn", "late"))
+    calm = computed(unit)
+    lost = computed(unit, training=unit.specification["training"] | {"rate": 1e30})
+    assert (calm["diverged"], lost["diverged"], lost["accuracy"]) == (False, True, None)
+    assert calm["accuracy"] is not None
+    assert lost["active"] == lost["channels"]  # it did not come to its window
+
+
+def test_a_stack_does_not_go_on_without_one_of_its_networks(monkeypatch):
+    monkeypatch.setattr(stack_trial, "split_of", lambda s, source=None: small_split())
+    monkeypatch.setattr(stack_trial, "record_of", lambda s, source=None: {"source": "small"})
+    changes = {"width": 8, "depth": 2, "seeds": [0, 1], "training": {"steps": 24, "batch": 20, "rate": 1e30}}
+    unit = units_of("stack")[0]
+    (record,) = compute(unit.function, [json.loads(unit.text) | changes], unit.settings, False)
+    assert record.status == "failed"
+    assert "One of 2 networks diverged in the arm 'active'" in record.error
+
+
 # ---------------------------------------------------------------------- the claims
 
 

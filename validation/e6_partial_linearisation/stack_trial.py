@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpdeep.data import LabelledSplit
+from gpdeep.errors import ConvergenceError
 from gpdeep.result import BoolArray
 
 from ..data.streams import stream
@@ -73,7 +74,12 @@ def _scored(
         return F.cross_entropy(logits, y[index].repeat(model.members), reduction="sum") / len(index)
 
     training = Training(**s["training"])
-    train(net, loss, batches(), training, arm, s.get("omega", 0.0))
+    if not train(net, loss, batches(), training, arm, s.get("omega", 0.0)):
+        raise ConvergenceError(
+            f"One of {net.members} networks diverged in the arm '{arm}'.",
+            "They share their steps, so that the others cannot go on without it.",
+            "Train with a smaller rate, or fewer networks in a unit.",
+        )
     with torch.no_grad():
         logits = net(test)
         right = (logits.argmax(1) == answer).double().mean(1)

@@ -68,7 +68,7 @@ def train(
     arm: str = "active",
     omega: float = 0.0,
 ) -> bool:
-    """Train `model` in place; whether its parameters are finite at the end.
+    """Train `model` in place; whether loss and gradient were finite to the end; if not, it rests where they last were.
 
     Parameters
     ----------
@@ -96,6 +96,7 @@ def train(
         groups = groups[:1]
     optimizer = torch.optim.SGD(groups, lr=training.rate, momentum=training.momentum, nesterov=True)
     falling = torch.optim.lr_scheduler.LambdaLR(optimizer, training.share_of_rate)
+    finite = True
     model.train()
     for step in range(training.steps):
         weight = schedule.weight(step)
@@ -104,11 +105,15 @@ def train(
             total = total + weight * penalty()
         optimizer.zero_grad()
         total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf)  # clips nothing
+        finite = bool(torch.isfinite(total + norm))
+        if not finite:
+            break
         optimizer.step()
         falling.step()
         schedule.after_step(step, penalty)
     model.eval()
-    return all(bool(torch.isfinite(p).all()) for p in model.parameters())
+    return finite
 
 
 def orders(rng: np.random.Generator, samples: int, batch: int) -> Iterator[Any]:
