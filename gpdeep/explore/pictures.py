@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FRAME = (3.7, 3.3)  # inches, as all below: on a phone letters of 10 points are 11 pixels high
 _LEFT, _RIGHT, _TOP = 0.82, 0.15, 0.32
-_LABELS, _LEGEND, _ROW = 0.54, 0.74, 0.2  # under the frame: numbers and label; where the legend begins; a row of it
+_LABELS, _LEGEND, _ROW = 0.54, 0.74, 0.22  # under the frame: numbers and label; where the legend begins; a row of it
 
 
 def blank() -> Axes:
