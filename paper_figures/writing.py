@@ -13,6 +13,7 @@ from typing import Any
 
 from gpdeep.errors import DomainError
 from gpdeep.result import provenance, write_atomically
+from validation.evidence import RESULTS
 from validation.sweep.revision import commit
 
 from .catalogue import Entry
@@ -56,8 +57,8 @@ def write_figure(entry: Entry, parameters: Mapping[str, Any], out: Path, formats
         write_atomically(out / name, content)
     record = {
         "title": entry.module.TITLE,
-        "parameters": {key: value for key, value in entry.parameters.items() if not isinstance(value, Path)}
-        | {key: str(value) if isinstance(value, Path) else value for key, value in parameters.items()},
+        "parameters": {key: value for key, value in entry.parameters.items() if value != str(RESULTS)}
+        | dict(parameters),
         "evidence": dict(drawing.evidence),
         "notes": list(drawing.notes),
         "files": names,

@@ -47,6 +47,9 @@ def same(old, new, rtol, atol):
 def test_the_gallery_is_what_the_readme_shows_and_nothing_else():
     known = json.loads((GALLERY / "figures.json").read_text())
     assert len(SHOWN) == 5
+    assert not [
+        text for each in known.values() for text in map(str, each["parameters"].values()) if Path(text).is_absolute()
+    ]
     assert sorted(name for each in known.values() for name in each["files"]) == sorted(
         f"{figure}.{ending}" for figure in SHOWN for ending in ("csv", "png")
     )
