@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from gpdeep.errors import DomainError, GpdeepError
+from gpdeep.gaussian.arguments import whole
 
 from .experiment import Settings, Size
 
@@ -66,15 +67,17 @@ def run(
     from .evidence import RESULTS
     from .running import run_experiment
 
-    settings = Settings(size=size, device=device, data=data, seed=seed)
+    settings = Settings(size=size, device=device, data=data, seed=whole("--seed", seed, 0, 2**63 - 1))
     _require(device)
+    _require_data(data)
     doubts = 0
     for each in chosen(experiments):
         found = run_experiment(
             each, settings, store=store or _STORE / f"{device}.sqlite", workers=workers, progress=True
         )
         print(found, flush=True)
-        print(f"{found.write(results or RESULTS)}\n", file=sys.stderr)
+        kept = found.write(results or RESULTS) if found.done else "no unit has a result: no evidence is written"
+        print(f"{kept}\n", file=sys.stderr)
         doubts += found.done < found.units or any(claim.good is False for claim in found.claims)
     raise typer.Exit(3 if doubts else 0)
 
@@ -147,6 +150,14 @@ def _require(device: str) -> None:
                 "This machine has none, or torch is its CPU build.",
                 "Use --device cpu, or install a CUDA build of torch.",
             )
+
+
+def _require_data(data: str) -> None:
+    """Refuse data that no experiment could read, before the first unit."""
+    from .data import prepared
+
+    if data not in ("digits", "templates"):
+        prepared(data)
 
 
 def main() -> None:

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gpdeep.errors import DomainError
 from gpdeep.result import SCHEMA_VERSION, provenance, render_table, write_atomically
 
 from .claim import Claim
+from .data.source_names import data_name
 from .experiment import Experiment, Settings
 from .sweep.revision import commit
 
@@ -59,9 +61,9 @@ class Evidence:
     commit: str | None
 
     def path(self, folder: Path = RESULTS) -> Path:
-        """Where it is kept: ``DEVICE/ID-SIZE.json``; data other than digits are in the name."""
-        data = self.settings["data"]
-        extra = "" if data == "digits" else f"-{Path(str(data)).name}"
+        """Where it is kept: ``DEVICE/ID-SIZE.json``; data other than digits and a seed other than 0 are in the name."""
+        data, seed = str(self.settings["data"]), self.settings["seed"]
+        extra = ("" if data == "digits" else f"-{data_name(data)}") + (f"-seed{seed}" if seed else "")
         return folder / str(self.settings["device"]) / f"{self.id}-{self.settings['size']}{extra}.json"
 
     def write(self, folder: Path = RESULTS) -> Path:
@@ -114,12 +116,25 @@ def evidence_of(
 
 
 def load_evidence(path: Path) -> Evidence:
-    """What `Evidence.write` wrote."""
-    data = json.loads(path.read_text())
-    data.pop("schema_version")
-    data["claims"] = tuple(Claim.from_dict(claim) for claim in data["claims"])
-    data["failures"] = tuple(data["failures"])
-    return Evidence(**data)
+    """What `Evidence.write` wrote.
+
+    Raises
+    ------
+    DomainError
+        The file is not there, was cut short, or holds something else.
+    """
+    try:
+        data = json.loads(path.read_text())
+        data.pop("schema_version")
+        data["claims"] = tuple(Claim.from_dict(claim) for claim in data["claims"])
+        data["failures"] = tuple(data["failures"])
+        return Evidence(**data)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DomainError(
+            f"'{path}' cannot be read as evidence ({type(error).__name__}: {error}).",
+            "There is no such file, or it was cut short, changed by hand, or written by something else.",
+            "Name a file or a folder that python -m validation run wrote, and remove what is broken.",
+        ) from error
 
 
 def all_evidence(folder: Path = RESULTS) -> list[Evidence]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from gpdeep.errors import DomainError
 from gpdeep.result import render_table, write_atomically
 
 from .benchmark.throughput import COLUMNS as TIMES
@@ -103,9 +104,14 @@ def compared(first: Path, second: Path) -> tuple[str, bool]:
 
 
 def _read(path: Path) -> list[Evidence]:
-    if path.is_dir():
-        return [*all_evidence(path), *(load_evidence(file) for file in sorted(path.glob("E[0-9]*-*.json")))]
-    return [load_evidence(path)]
+    if not path.is_dir():
+        return [load_evidence(path)]
+    found = [*all_evidence(path), *(load_evidence(file) for file in sorted(path.glob("E[0-9]*-*.json")))]
+    if not found:
+        raise DomainError(
+            f"'{path}' holds no evidence.", "It is another folder.", "Name one that python -m validation run wrote."
+        )
+    return found
 
 
 def _side(claim: Claim | None) -> tuple[str, str]:

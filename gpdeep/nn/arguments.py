@@ -54,8 +54,14 @@ def real_inputs(x: Any) -> Any:
     Raises
     ------
     DomainError
-        It is ragged, no numbers or complex, or a tensor that is sparse, quantised or on the meta device.
+        It is ragged, masked, no numbers or complex, or a tensor that is sparse, quantised or on the meta device.
     """
+    if np.ma.is_masked(x):
+        raise DomainError(
+            f"{int(np.ma.getmaskarray(x).sum())} of the inputs are masked.",
+            "They are missing, and what lies beneath a mask is no value.",
+            "Leave these samples out, or fill them in: x.filled(0).",
+        )
     if not isinstance(x, torch.Tensor):
         try:
             x = np.asarray(x)

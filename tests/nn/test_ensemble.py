@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -311,8 +312,39 @@ REFUSED = {
     "activation": (lambda: Ensemble("6,9,2", 2, activation=3), "activation is a int"),
     "schedule of no name": (lambda: trained(schedule=[1]), "schedule"),
     "no steps": (lambda: trained(steps=0), "steps"),
+    "few bits": (lambda: Ensemble("6,9,2", 2, dtype=torch.float16), "float16"),
+    "deviations by layer": (lambda: Ensemble(Architecture.parse("6,9x2,2", sigma_b=(0.0, 5.0)), 2), "each layer"),
+    "weights by layer": (lambda: Ensemble(Architecture.parse("6,9x2,2", sigma_w=(1.0, 3.0)), 2), "each layer"),
+    "masked": (lambda: trained(np.ma.masked_array(X, mask=X > 1)), "masked"),
+    "NaN probe": (lambda: trained(probe=(X * np.nan, [(0, 1)])), "NaN"),
+    "targets beyond the type": (
+        lambda: train_ensemble(Ensemble("6,9,2", 2), X, X[:, :2] * 1e200, steps=1, lr=0.1, cost="squared"),
+        "finite",
+    ),
     "frozen": (lambda: train_ensemble(Ensemble("6,9,2", 2).requires_grad_(False), X, LABELS, steps=1, lr=1), "frozen"),
 }
+
+
+def test_deviations_that_layers_share_are_those_of_all_members():
+    given = Ensemble(Architecture.parse("6,9x2,2", sigma_w=(1.5, 1.5), sigma_b=(0.5, 0.5)), 2)
+    other = Ensemble("6,9x2,2", 2, sigma_w=1.5, sigma_b=0.5)
+    assert all(torch.equal(a, b) for a, b in zip(given.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int8, np.int16, np.int32, list])
+def test_labels_are_whole_numbers_of_any_kind(kind):
+    labels = LABELS.tolist() if kind is list else LABELS.astype(kind)
+    np.testing.assert_array_equal(trained(y=labels).cost, trained().cost)
+
+
+def test_a_trained_ensemble_is_pickled_at_its_own_size():
+    nets = Ensemble("6,30x10,2", 3)
+    before = len(pickle.dumps(nets))
+    train_ensemble(nets, X, LABELS, steps=2, lr=0.1)
+    after = pickle.dumps(nets)
+    assert len(after) < 1.1 * before  # gradients are not among it, and views would be 22 times as much
+    again = pickle.loads(after)
+    assert all(torch.equal(a, b) for a, b in zip(nets.parameters(), again.parameters(), strict=True))
 
 
 def trained(x=X, y=LABELS, **options):

@@ -8,8 +8,10 @@ pytest.importorskip("torch", reason="validation trains networks")
 
 from typer.testing import CliRunner
 
+from gpdeep.errors import DomainError
 from validation import catalogue, command
 from validation.claim import Claim, Kind, bar
+from validation.data import data_name
 from validation.evidence import all_evidence, load_evidence, rounded
 from validation.experiment import Experiment, Settings, Size
 from validation.report import compared, markdown, page, write_report
@@ -75,7 +77,7 @@ def test_evidence_holds_results_in_the_order_of_the_plan_and_names_what_failed(e
     found, path = evidence
     assert (found.units, found.done, found.diverged) == (4, 3, 0)
     assert "no network today" in found.failures[0]
-    assert path.parts[-2:] == ("cpu", "E0-smoke.json")
+    assert path.parts[-2:] == ("cpu", "E0-smoke-seed3.json")  # another seed does not replace seed 0
     plain = json.loads(path.read_text())
     assert plain["claims"][2]["estimate"] is None
     assert plain["settings"] == {"size": "smoke", "device": "cpu", "data": "digits", "seed": 3}
@@ -118,13 +120,57 @@ def test_comparison_tells_what_changed(evidence, tmp_path):
     assert "differs" in table
 
 
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"schema_version": 1}', '{"schema_version": 1, "claims": 3}'])
+def test_what_is_no_evidence_is_named(text, tmp_path):
+    path = tmp_path / "cpu" / "E1-smoke.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    for read in (load_evidence, lambda path: all_evidence(path.parents[1])):
+        with pytest.raises(DomainError, match=r"E1-smoke\.json"):
+            read(path)
+
+
+def test_a_run_without_results_leaves_the_evidence_that_was_there(monkeypatch, tmp_path, capsys):
+    nothing = Experiment("E0", "Nothing", "?", lambda settings: [Unit(broken, {"x": 5})], lambda settings, results: [])
+    monkeypatch.setattr(catalogue, "chosen", lambda names: [nothing])
+    kept = tmp_path / "cpu" / "E0-smoke.json"
+    kept.parent.mkdir()
+    kept.write_text("what an earlier run found")
+    where = ["--size", "smoke", "--store", str(tmp_path / "s.sqlite"), "--results", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["validation", "run", "E0", *where])
+    with pytest.raises(SystemExit) as stop:
+        command.main()
+    assert stop.value.code == 3
+    assert kept.read_text() == "what an earlier run found"
+    assert "no evidence is written" in capsys.readouterr().err
+
+
+def test_folders_of_one_name_are_other_data_and_a_copy_is_the_same(tmp_path):
+    names = []
+    for place, content in (("a", b"1"), ("b", b"2"), ("c", b"1")):
+        folder = tmp_path / place / "fashion"
+        folder.mkdir(parents=True)
+        (folder / "train-images-idx3-ubyte").write_bytes(content)
+        names.append(data_name(f"{folder}/"))
+    assert names[0] == names[2] != names[1]
+    assert all(name.startswith("fashion-") for name in names)
+
+
 def test_experiments_are_found_by_name_and_each_once():
     assert [e.id for e in catalogue.chosen(["all", "e3"])] == ["E1", "E2", "E3", "E4", "E5", "E6"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["run", "E9"], "E9"), (["run", "E1", "--device", "tpu"], "tpu"), (["report", "--results", "nowhere"], "nowhere")],
+    [
+        (["run", "E9"], "E9"),
+        (["run", "E1", "--device", "tpu"], "tpu"),
+        (["run", "E2", "--size", "smoke", "--data", "nowhere"], "nowhere"),
+        (["run", "E1", "--size", "smoke", "--seed", "-1"], "--seed"),
+        (["report", "--results", "nowhere"], "nowhere"),
+        (["compare", "nowhere.json", "nowhere.json"], "nowhere.json"),
+        (["compare", "tests/validation", "tests/validation"], "tests/validation"),
+    ],
 )
 def test_usage_errors_have_three_parts(arguments, says, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["validation", *arguments])

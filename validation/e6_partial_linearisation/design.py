@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from ..data import data_name
 from ..experiment import Settings, Size
 from ..sweep import Unit
 
@@ -39,7 +39,7 @@ def data_of(settings: Settings) -> tuple[str, dict[str, str]]:
     """Name of the data, and the setting that says where a folder of this name is."""
     if settings.data in ("digits", "templates"):
         return "templates", {}
-    return Path(settings.data).name, {"source": settings.data}
+    return data_name(settings.data), {"source": settings.data}
 
 
 def _start(settings: Settings) -> Iterator[Unit]:

@@ -26,6 +26,8 @@ class FlatMembers:
     values, gradients : torch.Tensor, shape (M, parameters)
     layers : tuple of slice
         Columns of the weights of each layer, without biases.
+    parameters : list of torch.nn.Parameter
+        The ensemble's own.
     weights, biases : list of torch.Tensor
         Where in `gradients` those of each layer belong.
     """
@@ -33,6 +35,7 @@ class FlatMembers:
     values: Any
     gradients: Any
     layers: tuple[slice, ...]
+    parameters: list[Any]
     weights: list[Any]
     biases: list[Any]
 
@@ -50,7 +53,12 @@ class FlatMembers:
             views.append(gradients[:, start : start + size].view(shape))
             layers.append(slice(start, start + size))
             start += size
-        return cls(values, gradients, tuple(layers[::2]), views[::2], views[1::2])
+        return cls(values, gradients, tuple(layers[::2]), parameters, views[::2], views[1::2])
+
+    def release(self) -> None:
+        """Give the ensemble's tensors memory of their own again: a view is pickled with all that it is a view of."""
+        for parameter in self.parameters:
+            parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
 
     def outputs(self, ensemble: Ensemble, x: Any) -> Any:
         """Those of `ensemble` for `x`; `backward` of what is made of them fills G."""

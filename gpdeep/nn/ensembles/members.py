@@ -66,8 +66,8 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     Raises
     ------
     DomainError
-        The architecture has residual or normalised blocks or an unknown, a number is out of range, or there are not M
-        of them.
+        The architecture has residual or normalised blocks, an unknown or variances that differ between layers, a
+        number is out of range, there are not M of them, or the type has fewer than 32 bits.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
                 f"Give {self.members} seeds, or leave them out.",
             )
         hidden_w = self._per_member("sigma_w", _default_sigma_w(net, self.phis) if sigma_w is None else sigma_w)
-        hidden_b = self._per_member("sigma_b", net.sigma_b if sigma_b is None else sigma_b)
+        hidden_b = self._per_member("sigma_b", _of_all_layers(net, "sigma_b") if sigma_b is None else sigma_b)
         first_w = hidden_w if first_sigma_w is None else self._per_member("first_sigma_w", first_sigma_w)
         first_b = hidden_b if first_sigma_b is None else self._per_member("first_sigma_b", first_sigma_b)
         last_w = self._per_member("last_sigma_w", last_sigma_w)
@@ -122,6 +122,12 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         numbers = sum((n + 1) * out for n, out in itertools.pairwise(self.widths))
         require_memory(8 * self.members * numbers, torch.device("cpu"), "members or the width")
         kind = kind_of(dtype, device)
+        if torch.finfo(kind["dtype"]).bits < 32:
+            raise DomainError(
+                f"dtype = {kind['dtype']}.",
+                "Squared norms of gradients and Adam's ε leave the range or the digits of so few bits.",
+                "Give torch.float32 or torch.float64.",
+            )
         roots = [root_of(seed) for seed in self.seeds]
         weights, biases = [], []
         for layer, (s_w, s_b) in enumerate([(first_w, first_b), *[(hidden_w, hidden_b)] * inner, (last_w, last_b)]):
@@ -264,5 +270,18 @@ def _activations(given: Any, members: int) -> tuple[Activation, ...]:
 
 def _default_sigma_w(net: Architecture, phis: tuple[Activation, ...]) -> Any:
     if net.sigma_w is not None:
-        return net.sigma_w
+        return _of_all_layers(net, "sigma_w")
     return [Architecture(net.inputs, net.blocks, net.outputs, phi).weight_sigma for phi in phis]
+
+
+def _of_all_layers(net: Architecture, name: str) -> float:
+    """The one standard deviation that an architecture has: a list here would be read as one for each member."""
+    values = getattr(net, name)
+    given = set(values) if isinstance(values, tuple) else {values}
+    if len(given) > 1:
+        raise DomainError(
+            f"The architecture has {name} = {shown(values, 100)}, one for each layer.",
+            "Hidden layers of an ensemble have one standard deviation; they may differ between members.",
+            f"Give {name} to Ensemble: a number, or one for each member.",
+        )
+    return float(given.pop())

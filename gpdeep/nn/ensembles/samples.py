@@ -40,7 +40,7 @@ class Samples:
         classes = choice("cost", cost, ("cross_entropy", "squared")) == "cross_entropy"
         like = ensemble.weights[0]
         x, y = (tensor_of(values, like.device) for values in (X, Y))
-        x = x.to(like.dtype)
+        x, y = x.to(like.dtype), y if classes else y.to(like.dtype)
         n, outputs = ensemble.widths[0], ensemble.widths[-1]
         rows = x.shape[:1]
         wanted = rows if classes else (*rows, outputs)
@@ -60,7 +60,7 @@ class Samples:
                 "Classes are integers from 0, and each needs its output.",
                 f"Give integers from 0 to {outputs - 1}.",
             )
-        return cls(x, y if classes else y.to(like.dtype), classes)
+        return cls(x, y.long() if classes else y, classes)
 
     def cost(self, output: Any, target: Any) -> Any:
         """The mean cost of every member, shape (M,)."""

@@ -77,7 +77,7 @@ def ensemble_statistics(
     Raises
     ------
     DomainError
-        Inputs or pairs do not fit.
+        Inputs or pairs do not fit, or inputs are not finite.
     LowPrecisionError
         The GPU multiplies with fewer digits than `dtype` has, whatever it is told.
 
@@ -103,6 +103,12 @@ def ensemble_statistics(
             f"X has the shape {tuple(x.shape)}.",
             f"The members take rows of {ensemble.widths[0]} numbers.",
             f"Give X of shape (N, {ensemble.widths[0]}).",
+        )
+    if not bool(torch.isfinite(x).all()):
+        raise DomainError(
+            f"X holds {int((~torch.isfinite(x)).sum())} numbers that are NaN or infinite.",
+            "Values are missing, or overflow in the type that is asked for.",
+            "Give finite inputs.",
         )
     two = _pairs(pairs, len(x), device)
     q, zeros, angles = [], [], []

@@ -175,9 +175,12 @@ def train_ensemble(
             ROWS if recorder is not None or device.type != "cpu" else 1,
         )
         walk = Walk(step, feed, recorder, total, factor, progress)
-        interrupted = walk.go(looks, look)
-        if not records or records[-1].step != total:
-            look(min(len(walk.ledger().costs()), total))
+        try:
+            interrupted = walk.go(looks, look)
+            if not records or records[-1].step != total:
+                look(min(len(walk.ledger().costs()), total))
+        finally:
+            step.flat.release()
     ledger = walk.ledger()
     alive = ledger.died_at < 0
     dead = int((~alive).sum())
