@@ -15,6 +15,7 @@ import math
 import os
 import platform
 import sys
+import tempfile
 import types
 import typing
 import uuid
@@ -196,6 +197,27 @@ def write_atomically(path: Path, content: bytes) -> Path:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    return path
+
+
+def made_folder(option: str, path: Path) -> Path:
+    """The folder `path`, made where it is not there; a file can be written into it.
+
+    Raises
+    ------
+    DomainError
+        It cannot be made or written to; `option` is the name under which the user gave it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise DomainError(
+            f"{option} {path}: nothing can be written there ({error.strerror}).",
+            "A file is in its place, it belongs to somebody else, or the disk is full.",
+            "Name another folder.",
+        ) from error
     return path
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from gpdeep.errors import DomainError, GpdeepError
+from gpdeep.result import made_folder
 from validation.sweep.pool import HealingPool
 
 from .catalogue import Entry, chosen, entries
@@ -49,12 +50,7 @@ def figures(
     parameters = _parameters(found, set or [])
     if workers < 1:
         raise DomainError(f"--workers {workers}.", "It counts processes.", "Use 1 or more.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DomainError(
-            f"--out {out} cannot be a folder: {error.strerror}.", "A file is in its place.", "Name another one."
-        ) from error
+    made_folder("--out", out)
     read_index(out)  # if it cannot be read, better before than after the work
     failed = []
     for entry, result in _drawn(found, parameters, out, formats, workers):

@@ -14,6 +14,7 @@ import typer
 
 from gpdeep.errors import DomainError, GpdeepError
 from gpdeep.gaussian.arguments import whole
+from gpdeep.result import made_folder
 
 from .experiment import Settings, Size
 
@@ -64,19 +65,19 @@ def run(
     What was computed stays in the store: an interrupted run goes on where it was.
     """
     from .catalogue import chosen
-    from .evidence import RESULTS
     from .running import run_experiment
 
     settings = Settings(size=size, device=device, data=data, seed=whole("--seed", seed, 0, 2**63 - 1))
     _require(device)
     _require_data(data)
+    store = store or _STORE / f"{device}.sqlite"
+    made_folder("The folder of --store", store.parent)
+    folder = _folder(results)
     doubts = 0
     for each in chosen(experiments):
-        found = run_experiment(
-            each, settings, store=store or _STORE / f"{device}.sqlite", workers=workers, progress=True
-        )
+        found = run_experiment(each, settings, store=store, workers=workers, progress=True)
         print(found, flush=True)
-        kept = found.write(results or RESULTS) if found.done else "no unit has a result: no evidence is written"
+        kept = found.write(folder) if found.done else "no unit has a result: no evidence is written"
         print(f"{kept}\n", file=sys.stderr)
         doubts += found.done < found.units or any(claim.good is False for claim in found.claims)
     raise typer.Exit(3 if doubts else 0)
@@ -91,9 +92,9 @@ def benchmark(
 ) -> None:
     """Time ensembles beside networks one by one, and on a GPU beside replayed ones, against the machine's limits."""
     from .benchmark import measure
-    from .evidence import RESULTS
 
     _require(device)
+    folder = _folder(results)
     found = measure(
         device,
         size,
@@ -101,7 +102,7 @@ def benchmark(
         tell=lambda t: print(f"{t.width} x {t.depth}, {t.members} members: ratio {t.ratio:.2f}", file=sys.stderr),
     )
     print(found, flush=True)
-    print(found.write(results or RESULTS), file=sys.stderr)
+    print(found.write(folder), file=sys.stderr)
 
 
 @app.command()
@@ -120,7 +121,7 @@ def report(
         raise DomainError(
             f"'{folder}' holds no evidence.", "Nothing has been run yet.", "Run python -m validation run all first."
         )
-    for path in write_report(found, out or folder, all_throughputs(folder)):
+    for path in write_report(found, made_folder("--out", out or folder), all_throughputs(folder)):
         print(path)
 
 
@@ -135,6 +136,13 @@ def compare(
     table, changed = compared(first, second)
     print(table)
     raise typer.Exit(3 if changed else 0)
+
+
+def _folder(results: Path | None) -> Path:
+    """Where evidence goes; that it can go there is known before the work."""
+    from .evidence import RESULTS
+
+    return made_folder("--results", results or RESULTS)
 
 
 def _require(device: str) -> None:
@@ -170,3 +178,13 @@ def main() -> None:
     except GpdeepError as error:
         print(error, file=sys.stderr)
         sys.exit(2 if isinstance(error, DomainError) else 1)
+    except OSError as error:
+        print(
+            GpdeepError(
+                f"{type(error).__name__}: {error}",
+                "A file cannot be read or written.",
+                "Check the space left; what was computed is in the store, and the same command goes on from there.",
+            ),
+            file=sys.stderr,
+        )
+        sys.exit(1)

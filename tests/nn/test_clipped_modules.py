@@ -298,7 +298,8 @@ def test_one_function_under_two_names_is_one_function():
         ("swish", "not in the catalogue"),
         (None, "is None"),
         (nn.ReLU(), "ReLU\\(\\)"),
-        (from_callable(lambda x: np.tanh(np.asarray(x)), "mine"), "'mine' makes a ndarray of a tensor"),
+        (from_callable(lambda x: np.tanh(np.array(x.tolist())), "mine"), "'mine' makes a ndarray of a tensor"),
+        (from_callable(lambda x: np.maximum(x, -9.0) ** 3, "cut", knots=(-9.0,)), "'cut' fails on a tensor with a gr"),
         (from_callable(lambda x: np.where(x > 0, x, 0.1 * x), "hinge", knots=(0.0,)), "'hinge' (makes|fails)"),
     ],
 )

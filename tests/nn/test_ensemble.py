@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="gpdeep.nn is the part that needs to
 from torch import nn  # noqa: E402
 
 from gpdeep import Architecture, DomainError, MemoryBudgetError  # noqa: E402
+from gpdeep.activations import from_callable  # noqa: E402
 from gpdeep.nn import CST, CReLU, Ensemble, module_of, train_ensemble  # noqa: E402
 from gpdeep.nn.ensembles.statistics import angle_floor, ensemble_statistics  # noqa: E402
 from gpdeep.nn.memory_budget import free_bytes, has_room  # noqa: E402
@@ -153,6 +154,31 @@ def test_a_member_alone_is_bitwise_the_member_in_company(dtype, width, options):
             assert torch.equal(W[m], w[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("shape", "phi", "batch"),
+    [
+        ("6,1x2,2", "tanh", 32),  # products with a single column
+        ("6,33,1", "relu", 96),
+        ("6,9x3,2", "gelu", 7),  # members begin anywhere in a line of the cache, and in a vector of numbers
+        ("6,33x2,3", "mish", 13),
+        ("6,50x2,2", "cst:0.1,1", 31),
+        ("6,21x4,5", "selu", 64),
+    ],
+)
+def test_a_member_does_not_notice_where_in_memory_it_begins(shape, phi, batch, dtype):
+    outputs = int(shape.rpartition(",")[2])
+    targets = {"Y": LABELS} if outputs > 1 else {"Y": X[:, :1], "cost": "squared"}
+    options = targets | {"steps": 15, "lr": 0.05, "momentum": 0.9, "batch": batch}
+    company = Ensemble(shape, 5, activation=phi, sigma_w=1.2, dtype=dtype)
+    train_ensemble(company, X, **options)
+    for m in range(5):
+        alone = Ensemble(shape, 1, activation=phi, sigma_w=1.2, seeds=[m], dtype=dtype)
+        train_ensemble(alone, X, **options)
+        for W, w in zip(company.parameters(), alone.parameters(), strict=True):
+            assert torch.equal(W[m], w[0])
+
+
 def test_own_batches_do_not_depend_on_the_company_and_differ():
     company = Ensemble("6,9,2", 2, seeds=[1, 2])
     twice = Ensemble("6,9,2", 2, seeds=[1, 1])
@@ -267,8 +293,47 @@ def test_an_interrupted_training_keeps_what_was_done():
     found = train_ensemble(nets, X, LABELS, steps=100, lr=0.1, progress=stop)
     assert found.status.code == "not_converged"
     assert "Interrupted after 3 of 100" in found.status.messages[0]
-    assert len(found.cost) == 3
-    assert found.records[-1].step == 3
+    assert_stands_after(3, found)
+
+
+def test_a_training_interrupted_within_a_step_has_not_done_it():
+    calls = []
+
+    def schedule(share):
+        calls.append(share)
+        if share >= 0.04:
+            raise KeyboardInterrupt
+        return 1.0
+
+    nets = Ensemble("6,9,2", 2)
+    found = train_ensemble(nets, X, LABELS, steps=100, lr=0.1, schedule=schedule)
+    assert "Interrupted after 4 of 100" in found.status.messages[0]
+    assert_stands_after(4, found)
+
+
+def assert_stands_after(steps, found):
+    """An interrupted training of `steps` steps at a rate of 0.1 is that of as many steps that was not interrupted."""
+    whole = train_ensemble(Ensemble("6,9,2", 2), X, LABELS, steps=steps, lr=0.1)
+    assert found.steps == found.records[-1].step == steps
+    np.testing.assert_array_equal(found.cost, whole.cost)
+    np.testing.assert_array_equal(found.records[-1].gradient_norms, whole.records[-1].gradient_norms)
+    np.testing.assert_array_equal(found.accuracy, whole.accuracy)
+
+
+def test_networks_that_all_die_are_seen_as_they_rest():
+    found = train_ensemble(Ensemble("6,9,2", 2), X, LABELS, steps=50, lr=1e9)
+    last = found.died_at.max()
+    assert 0 < last < 50
+    assert (found.steps, [record.step for record in found.records], len(found.cost)) == (last, [0, last], last + 1)
+
+
+def test_inference_mode_does_not_keep_networks_from_being_made_or_trained():
+    with torch.inference_mode():
+        nets = Ensemble("6,9,2", 2)
+        found = train_ensemble(nets, torch.as_tensor(X) + 0.0, LABELS, steps=5, lr=0.1)
+    again = train_ensemble(Ensemble("6,9,2", 2), X, LABELS, steps=5, lr=0.1)
+    np.testing.assert_array_equal(found.cost, again.cost)
+    train_ensemble(nets, X, LABELS, steps=1, lr=0.1)
 
 
 def test_threads_are_given_back():
@@ -312,6 +377,19 @@ REFUSED = {
     "activation": (lambda: Ensemble("6,9,2", 2, activation=3), "activation is a int"),
     "schedule of no name": (lambda: trained(schedule=[1]), "schedule"),
     "no steps": (lambda: trained(steps=0), "steps"),
+    "shape": (lambda: Ensemble("6,9,2", 2)(torch.ones(3, 5)), "shape \\(3, 5\\)"),
+    "a row": (lambda: Ensemble("6,9,2", 2)(torch.ones(6)), "shape \\(6,\\)"),
+    "company": (lambda: Ensemble("6,9,2", 2)(torch.ones(3, 4, 6)), "each of the 2"),
+    "an array": (lambda: Ensemble("6,9,2", 2)(X), "x is a ndarray"),
+    "type": (lambda: Ensemble("6,9,2", 2)(torch.as_tensor(X)), "float64 on cpu, the weights torch.float32"),
+    "no weights": (
+        lambda: train_ensemble(Ensemble("6,9,2", 2, device="meta"), X, LABELS, steps=1, lr=1),
+        "device meta",
+    ),
+    "for arrays": (
+        lambda: Ensemble("6,9,2", 2, sigma_w=1, activation=from_callable(lambda x: np.minimum(x, 9.0), knots=(9.0,))),
+        "tensor with a gradient",
+    ),
     "few bits": (lambda: Ensemble("6,9,2", 2, dtype=torch.float16), "float16"),
     "deviations by layer": (lambda: Ensemble(Architecture.parse("6,9x2,2", sigma_b=(0.0, 5.0)), 2), "each layer"),
     "weights by layer": (lambda: Ensemble(Architecture.parse("6,9x2,2", sigma_w=(1.0, 3.0)), 2), "each layer"),

@@ -115,7 +115,7 @@ def test_interruption_tells_the_costs_of_what_was_done(monkeypatch):
     for recorder in (None, OperationRecorder()):
         _, found = trained(monkeypatch, recorder, progress=stop)
         assert "Interrupted after 77 of 150" in found.status.messages[0]
-        assert len(found.cost) == 77
+        assert (len(found.cost), found.steps, found.records[-1].step) == (78, 77, 77)
         assert np.isfinite(found.cost).all()
 
 

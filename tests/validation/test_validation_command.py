@@ -12,7 +12,7 @@ from gpdeep.errors import DomainError
 from validation import catalogue, command
 from validation.claim import Claim, Kind, bar
 from validation.data import data_name
-from validation.evidence import all_evidence, load_evidence, rounded
+from validation.evidence import Evidence, all_evidence, load_evidence, rounded
 from validation.experiment import Experiment, Settings, Size
 from validation.report import compared, markdown, page, write_report
 from validation.running import run_experiment
@@ -28,7 +28,7 @@ def squares(specifications):
 
 
 def broken(specification):
-    raise ValueError("no network today")
+    raise DomainError("no network today", "It is shut.", "Come back tomorrow.")
 
 
 def plan(settings):
@@ -76,7 +76,7 @@ def evidence(tmp_path_factory):
 def test_evidence_holds_results_in_the_order_of_the_plan_and_names_what_failed(evidence):
     found, path = evidence
     assert (found.units, found.done, found.diverged) == (4, 3, 0)
-    assert "no network today" in found.failures[0]
+    assert "no network today likely cause: It is shut. to change: Come" in " ".join(found.failures[0].split())
     assert path.parts[-2:] == ("cpu", "E0-smoke-seed3.json")  # another seed does not replace seed 0
     plain = json.loads(path.read_text())
     assert plain["claims"][2]["estimate"] is None
@@ -145,6 +145,23 @@ def test_a_run_without_results_leaves_the_evidence_that_was_there(monkeypatch, t
     assert "no evidence is written" in capsys.readouterr().err
 
 
+def test_a_full_disk_says_that_the_store_goes_on(monkeypatch, tmp_path, capsys):
+    def full(self, folder):
+        raise OSError(28, "No space left on device", str(folder))
+
+    monkeypatch.setattr(Evidence, "write", full)
+    one = Experiment("E0", "One", "?", lambda settings: [Unit(square, {"x": 5})], lambda settings, results: [])
+    monkeypatch.setattr(catalogue, "chosen", lambda names: [one])
+    where = ["--size", "smoke", "--store", str(tmp_path / "s.sqlite"), "--results", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["validation", "run", "E0", *where])
+    with pytest.raises(SystemExit) as stop:
+        command.main()
+    assert stop.value.code == 1
+    err = capsys.readouterr().err
+    assert "No space left" in err
+    assert "goes on from there" in err
+
+
 def test_folders_of_one_name_are_other_data_and_a_copy_is_the_same(tmp_path):
     names = []
     for place, content in (("a", b"1"), ("b", b"2"), ("c", b"1")):
@@ -167,6 +184,10 @@ def test_experiments_are_found_by_name_and_each_once():
         (["run", "E1", "--device", "tpu"], "tpu"),
         (["run", "E2", "--size", "smoke", "--data", "nowhere"], "nowhere"),
         (["run", "E1", "--size", "smoke", "--seed", "-1"], "--seed"),
+        (["run", "E1", "--size", "smoke", "--results", __file__], "--results"),
+        (["run", "E1", "--size", "smoke", "--store", f"{__file__}/store.sqlite"], "--store"),
+        (["benchmark", "--size", "smoke", "--results", __file__], "--results"),
+        (["report", "--out", __file__], "--out"),
         (["report", "--results", "nowhere"], "nowhere"),
         (["compare", "nowhere.json", "nowhere.json"], "nowhere.json"),
         (["compare", "tests/validation", "tests/validation"], "tests/validation"),

@@ -17,7 +17,10 @@ class Trouble:
     error: str
 
     def __str__(self) -> str:
-        return f"{self.status} {self.key} {self.specification:.200}: {self.error.strip().splitlines()[-1]}"
+        lines = self.error.strip().splitlines()
+        last = max((k for k, line in enumerate(lines) if not line.startswith(" ")), default=0)  # its message goes on
+        why = " ".join(line.strip() for line in lines[last:])
+        return f"{self.status} {self.key} {self.specification:.200}: {why:.1000}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@ r"""The weights of an ensemble in one matrix, a row a member, so that a step of 
 
     W^l_m, b^l_m  are views of row m of P of shape (M, parameters);  their gradients are views of G
 
-A norm over all layers of a member is a sum along a row, a learning rate for each member a column. A product of the way
+A norm over all layers of a member is a sum along a row, a learning rate for each member a column. What belongs to a
+layer begins at a multiple of 32 numbers; the zeros between stay zero. A product of the way
 back writes a gradient where it belongs: what autograd would hand over has to be copied, and at widths where a layer of
 all members no longer fits into the cache that takes as long as an eighth of the step.
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from .alignment import affine, product, rounded_up
 from .members import Ensemble
 
 
@@ -44,15 +46,16 @@ class FlatMembers:
         """Move the parameters of `ensemble` into one matrix; they stay the same objects."""
         parameters = [p for pair in zip(ensemble.weights, ensemble.biases, strict=True) for p in pair]
         sizes = [p[0].numel() for p in parameters]
-        values = torch.cat([p.detach().reshape(ensemble.members, -1) for p in parameters], dim=1)
+        values = parameters[0].new_zeros((ensemble.members, sum(map(rounded_up, sizes))), requires_grad=False)
         gradients = torch.zeros_like(values)
         start, layers, views = 0, [], []
         for parameter, size in zip(parameters, sizes, strict=True):
             shape = parameter.shape
+            values[:, start : start + size] = parameter.detach().flatten(1)
             parameter.data = values[:, start : start + size].view(shape)
             views.append(gradients[:, start : start + size].view(shape))
             layers.append(slice(start, start + size))
-            start += size
+            start += rounded_up(size)
         return cls(values, gradients, tuple(layers[::2]), parameters, views[::2], views[1::2])
 
     def release(self) -> None:
@@ -81,7 +84,7 @@ class _Dense(torch.autograd.Function):  # type: ignore[misc]
     def forward(ctx: Any, b: Any, a: Any, W: Any, place_b: Any, place_W: Any) -> Any:
         ctx.save_for_backward(a, W)
         ctx.places = place_b, place_W
-        return torch.baddbmm(b, a, W)
+        return affine(b, a, W)
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
@@ -90,4 +93,4 @@ class _Dense(torch.autograd.Function):  # type: ignore[misc]
         place_b, place_W = ctx.places
         torch.sum(slope, 1, keepdim=True, out=place_b)
         torch.bmm(a.mT, slope, out=place_W)
-        return None, torch.bmm(slope, W.mT) if ctx.needs_input_grad[1] else None, None, None, None
+        return None, product(slope, W.mT) if ctx.needs_input_grad[1] else None, None, None, None

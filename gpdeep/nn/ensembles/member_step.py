@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from ...result import FloatArray
+from .alignment import filling_rows
 from .flat_members import FlatMembers
 from .member_optimisers import Stepper
 from .members import Ensemble
@@ -61,6 +62,7 @@ class MemberStep:
         stepper.begin(self.flat.values)
         whole: dict[str, Any] = {"dtype": torch.int64, "device": rates.device}
         self.index = torch.zeros(batch, **whole)
+        self._filled = filling_rows(batch[-1], rates.device) if rates.device.type == "cpu" else None
         self.alive = torch.ones(len(rates), dtype=torch.bool, device=rates.device)
         self._rate = torch.zeros_like(rates)
         self._row = torch.zeros(1, **whole)
@@ -71,7 +73,8 @@ class MemberStep:
 
     def evaluate(self) -> None:
         """Costs and gradients of the batch, and who dies of them."""
-        outputs = self.flat.outputs(self._ensemble, self._samples.x[self.index])
+        rows = self.index if self._filled is None else self.index[..., self._filled]
+        outputs = self.flat.outputs(self._ensemble, self._samples.x[rows])[:, : self.index.shape[-1]]
         each = self._samples.cost(outputs, self._samples.y[self.index])
         each.sum().backward()
         self._norms = self.flat.squared_norms()

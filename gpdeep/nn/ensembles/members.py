@@ -26,6 +26,7 @@ from ...result import FloatArray
 from ..arguments import LARGEST, kind_of, whole
 from ..memory_budget import require_memory
 from ..modules.masked_ramps import elementwise
+from ..modules.module_of import require_for_tensors
 from ..weight_draws import root_of, stream
 
 _MOST_MEMBERS = 10**6
@@ -137,8 +138,9 @@ class Ensemble(nn.Module):  # type: ignore[misc]
                 W[m] = stream(root, f"weights.{layer}").standard_normal((n, out)) * (s_w[m] / math.sqrt(n))
                 if s_b[m]:
                     b[m] = stream(root, f"biases.{layer}").standard_normal((1, out)) * s_b[m]
-            weights.append(nn.Parameter(torch.as_tensor(W, **kind)))
-            biases.append(nn.Parameter(torch.as_tensor(b, **kind)))
+            with torch.inference_mode(False):  # where it may be called; what is made in it cannot be trained
+                weights.append(nn.Parameter(torch.as_tensor(W, **kind)))
+                biases.append(nn.Parameter(torch.as_tensor(b, **kind)))
         self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
         self._phi = elementwise(self.phis)
 
@@ -177,8 +179,33 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         return output
 
     def forward(self, x: Any) -> Any:
-        """Outputs, shape (M, N, n_out), for inputs of shape (N, n_in) or (M, N, n_in)."""
+        """Outputs, shape (M, N, n_out), for inputs of shape (N, n_in) or (M, N, n_in).
+
+        Raises
+        ------
+        DomainError
+            `x` is no tensor, or has another shape, type or device than the weights ask for.
+        """
+        self._require_inputs(x)
         return self.outputs(x)
+
+    def _require_inputs(self, x: Any) -> None:
+        """Refuse what cannot be multiplied with the first weights."""
+        n, like = self.widths[0], self.weights[0]
+        shape = tuple(x.shape) if isinstance(x, torch.Tensor) else ()
+        if len(shape) < 2 or shape[-1] != n or shape[:-2] not in ((), (self.members,)):
+            found = f"of shape {shape}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
+            raise DomainError(
+                f"x is {found}.",
+                f"The members take rows of {n} numbers: the same for all, or a batch for each of the {self.members}.",
+                f"Give a tensor of shape (N, {n}) or ({self.members}, N, {n}).",
+            )
+        if x.device != like.device or (x.dtype != like.dtype and not torch.is_autocast_enabled(x.device.type)):
+            raise DomainError(
+                f"x has the type {x.dtype} on {x.device}, the weights {like.dtype} on {like.device}.",
+                "A product needs one type on one device; numbers made by numpy are float64, torch's are float32.",
+                "Convert the inputs: x.to(nets.weights[0]).",
+            )
 
     def flops(self, samples: int) -> float:
         """Floating-point operations of a training step of all members on `samples` samples: 6 per weight and sample."""
@@ -220,12 +247,16 @@ def one_each(name: str, value: Any, members: int) -> FloatArray:
 
 
 def require_ensemble(ensemble: Any) -> None:
-    """Refuse what is no `Ensemble`."""
+    """Refuse what is no `Ensemble`, or has no weights."""
     if not isinstance(ensemble, Ensemble):
         raise DomainError(
             f"ensemble is a {type(ensemble).__name__}.",
             "Only networks of one shape that were made together are trained together.",
             "Make an Ensemble('784,128x10,10', members).",
+        )
+    if ensemble.weights[0].is_meta:
+        raise DomainError(
+            "The ensemble is on the device meta.", "It keeps shapes, and no weights.", "Make it with device='cpu'."
         )
 
 
@@ -249,16 +280,16 @@ def _plain(architecture: str | Architecture) -> Architecture:
 
 
 def _activations(given: Any, members: int) -> tuple[Activation, ...]:
-    """One activation for each member."""
+    """One activation for each member, each of which takes tensors."""
     if isinstance(given, (str, Activation)):
-        return (activation(given),) * members
+        return (require_for_tensors(activation(given)),) * members
     if not isinstance(given, Sequence):
         raise DomainError(
             f"activation is a {type(given).__name__}.",
             "Neither a name, an activation, nor a list of them was given.",
             "Write such as activation='tanh'.",
         )
-    found = tuple(activation(phi) for phi in given)
+    found = tuple(require_for_tensors(activation(phi)) for phi in given)
     if len(found) != members:
         raise DomainError(
             f"There are {len(found)} activations for {members} members.",

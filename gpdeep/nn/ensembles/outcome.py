@@ -47,10 +47,11 @@ class EnsembleTraining(Result):
     reason : tuple of M str
         Which of them; empty for those alive.
     cost : array (steps + 1, M)
-        On the batch of each step, NaN or infinite for those that diverged.
+        On the batch of each step, and of the one that would follow; NaN or infinite for those that diverged.
     records : tuple of Record
-        At the start, after the steps asked for, at the end.
+        At the start, after the steps asked for, at the end; a member that died before is seen as it rests.
     steps : int
+        Done: fewer than asked for where the training was interrupted, or the last member died.
     replayed : int
         Steps that were replays of a CUDA graph.
     """

@@ -160,7 +160,7 @@ def train_ensemble(
     shape = (ensemble.members, size) if own_batches else (size,)
     records: list[Record] = []
 
-    with one_thread(), torch.enable_grad(), full_precision():
+    with one_thread(), torch.inference_mode(False), torch.enable_grad(), full_precision():
         step = MemberStep(ensemble, data, stepper, rates, bounds, shape)
 
         def look(number: int) -> None:
@@ -177,8 +177,12 @@ def train_ensemble(
         walk = Walk(step, feed, recorder, total, factor, progress)
         try:
             interrupted = walk.go(looks, look)
-            if not records or records[-1].step != total:
-                look(min(len(walk.ledger().costs()), total))
+            if interrupted:
+                walk.stand()
+            costs = walk.ledger().costs()
+            last = len(costs) - 1
+            if not records or records[-1].step != last:
+                look(last)
         finally:
             step.flat.release()
     ledger = walk.ledger()
@@ -193,9 +197,9 @@ def train_ensemble(
         alive=alive,
         died_at=ledger.died_at,
         reason=tuple(ledger.reason),
-        cost=ledger.costs(),
+        cost=costs,
         records=tuple(records),
-        steps=total,
+        steps=last,
         replayed=walk.replayed,
     )
 

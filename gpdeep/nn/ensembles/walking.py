@@ -27,6 +27,11 @@ class Walk:
     factor : callable
         Of the learning rates, at the share of the way.
     progress : callable, optional
+
+    Attributes
+    ----------
+    done : int
+        Steps that have moved members, with those that a device did after the last of them died.
     """
 
     def __init__(
@@ -44,6 +49,8 @@ class Walk:
         self._at_hand = recorder is None and step.alive.device.type == "cpu"
         self._ledger = Ledger(len(step.alive))
         self._unread = 0
+        self._seen = 0  # evaluations: one more than steps where a step has begun
+        self.done = 0
 
     @property
     def replayed(self) -> int:
@@ -68,11 +75,17 @@ class Walk:
                     break
                 self._step.count(self._factor(number / self._total))
                 self._step.update(all_alive=living == len(self._step.alive))
-                self._tell(number)
+                self._moved(number)
         except KeyboardInterrupt:
-            done = self.ledger().steps
-            return f"Interrupted after {done} of {self._total} steps: the members are as trained so far."
+            return f"Interrupted after {self.done} of {self._total} steps: the members are as trained so far."
         return ""
+
+    def stand(self) -> None:
+        """Costs and gradients of the members as they are, where the last step ended before its successor began."""
+        if self._seen == self.done:
+            self._feed.turn()
+            self._step.evaluate()
+            self._count()
 
     def ledger(self) -> Ledger:
         """What all steps so far have told."""
@@ -89,14 +102,16 @@ class Walk:
         if waits:
             self._feed.draw()  # while the device works
         self._count()
-        self._tell(number)
+        self._moved(number)
         return waits and not bool(self._step.alive.any())
 
     def _count(self) -> None:
+        self._seen += 1
         self._unread += 1
         if self._unread == ROWS:
             self.ledger()
 
-    def _tell(self, number: int) -> None:
+    def _moved(self, number: int) -> None:
+        self.done = number + 1
         if self._progress is not None:
             self._progress(number + 1, self._total)

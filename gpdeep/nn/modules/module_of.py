@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ class Elementwise(nn.Module):  # type: ignore[misc]
 
     def __init__(self, phi: Activation) -> None:
         super().__init__()
-        self._phi = _require(phi)
+        self._phi = require_for_tensors(phi)
 
     @property
     def phi(self) -> Activation:
@@ -95,7 +96,7 @@ def module_of(phi: str | Activation | Design | Instability) -> nn.Module:
     ------
     DomainError
         The name is not in the catalogue; what was given is neither name, activation nor design; or the function was
-        written for numpy arrays and fails on a tensor.
+        written for numpy arrays and fails on a tensor, or on one with a gradient.
 
     Examples
     --------
@@ -115,10 +116,10 @@ def _activation(phi: Any) -> Activation:
     if isinstance(phi, (str, Activation)):
         found: Activation = activation(phi)
         return found
-    return _require(getattr(phi, "phi", phi))
+    return require_for_tensors(getattr(phi, "phi", phi))
 
 
-def _require(phi: Any) -> Activation:
+def require_for_tensors(phi: Any) -> Activation:
     """`phi`, if it is an activation that takes tensors."""
     if not isinstance(phi, Activation):
         raise DomainError(
@@ -126,12 +127,14 @@ def _require(phi: Any) -> Activation:
             "Neither a name, an activation nor a sparse design was given.",
             "Write a name such as 'crelu:1,1.5', or give an activation object or a gpdeep.sparse design.",
         )
-    probe = torch.linspace(-1.0, 1.0, 4, device="cpu").reshape(2, 2)
     try:
-        value = phi(probe)
+        with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of numpy, which takes a tensor for an array where it has no gradient
+            probe = torch.linspace(-1.0, 1.0, 4, device="cpu").reshape(2, 2).requires_grad_()
+            value = phi(probe)
     except Exception as error:
         raise DomainError(
-            f"Activation '{phi.name}' fails on a tensor ({type(error).__name__}: {error}).",
+            f"Activation '{phi.name}' fails on a tensor with a gradient ({type(error).__name__}: {error}).",
             "Its function was written for numpy arrays.",
             "Write it with operations that numpy arrays and tensors share, or with torch's for tensors.",
         ) from error
