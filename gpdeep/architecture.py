@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from .activations.catalogue import RELU
 from .errors import DomainError
 from .finite.checks import MAX_DEPTH, MAX_WIDTH
 from .finite.gram import weight_sigma
-from .finite.wiring import Kind, Weights, Wiring, layer_wirings
-from .gaussian.arguments import as_float, entries, shown, whole
+from .finite.wiring import Kind, Weights, Wiring, coefficient, layer_wirings
+from .gaussian.arguments import as_float, dimensions, entries, nature, shown, whole
 
 __all__ = ["Architecture", "Block", "Kind", "Weights"]
 
@@ -43,6 +43,8 @@ class Block:
             object.__setattr__(self, "width", whole("The width of a block", self.width, 1, MAX_WIDTH))
         object.__setattr__(self, "depth", whole("The depth of a block", self.depth, 1, MAX_DEPTH))
         object.__setattr__(self, "kind", Wiring(self.kind).kind)
+        for name in ("alpha", "beta"):
+            object.__setattr__(self, name, coefficient(name, getattr(self, name)))
 
     def __str__(self) -> str:
         layers = f"{'?' if self.width is None else self.width}" + (f"x{self.depth}" if self.depth > 1 else "")
@@ -68,10 +70,10 @@ class Architecture:
         Output dimension.
     phi : Activation or str
         The activation φ of all hidden layers; a name such as ``"tanh"`` is looked up in the catalogue.
-    sigma_w, sigma_b : float, tuple of float, or None
+    sigma_w, sigma_b : float, sequence of float, or None
         Standard deviations of weights (times √fan-in) and biases of the hidden layers: one number, or one
-        for each hidden layer; `sigma_w` None stands for the value that keeps the variance in a plain layer, which
-        only homogeneous φ have.
+        for each hidden layer, as a tuple, a list or an array; kept as a float or a tuple of them. `sigma_w` None stands
+        for the value that keeps the variance in a plain layer, which only homogeneous φ have.
     weights : str
         "gaussian", or "orthogonal" for Haar matrices with the same variance of their entries.
 
@@ -114,25 +116,7 @@ class Architecture:
             )
         object.__setattr__(self, "weights", Wiring(weights=self.weights).weights)
         for name in ("sigma_w", "sigma_b"):
-            value = getattr(self, name)
-            given = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
-            numbers = tuple(map(as_float, given))
-            if (value is None and name == "sigma_b") or not all(
-                number < math.inf and (number > 0 or (number == 0 and name == "sigma_b")) for number in numbers
-            ):
-                raise DomainError(
-                    f"{name} is {shown(value)}.",
-                    "A standard deviation is negative, zero (for weights), NaN or infinite.",
-                    "Give a positive number; biases may have 0.",
-                )
-            if isinstance(value, (tuple, list)) and len(numbers) != self.depth:
-                raise DomainError(
-                    f"{name} has {len(numbers)} entries for {self.depth} hidden layers.",
-                    "The list counts the input or the output layer too.",
-                    "Give one number, or one for each hidden layer.",
-                )
-            if isinstance(value, list):
-                object.__setattr__(self, name, numbers)
+            object.__setattr__(self, name, _deviations(name, getattr(self, name), self.depth))
 
     @classmethod
     def parse(
@@ -140,8 +124,8 @@ class Architecture:
         text: str,
         *,
         phi: Activation | str = RELU,
-        sigma_w: float | tuple[float, ...] | None = None,
-        sigma_b: float | tuple[float, ...] = 0.0,
+        sigma_w: Any = None,
+        sigma_b: Any = 0.0,
         weights: str = Weights.GAUSSIAN,
     ) -> Architecture:
         """The architecture written as `text`; `phi`, `sigma_w`, `sigma_b` and `weights` as above.
@@ -191,12 +175,7 @@ class Architecture:
         DomainError
             A width is the unknown ``?``.
         """
-        if self.has_unknown:
-            raise DomainError(
-                f"The architecture '{self}' has an unknown width.",
-                "A width is written '?', which stands for the number to be found.",
-                "Use gpdeep.find_width, or write a number.",
-            )
+        self._require_widths()
         return tuple(block.width for block in self.blocks if block.width for _ in range(block.depth))
 
     @property
@@ -206,7 +185,14 @@ class Architecture:
 
     @property
     def effective_depth(self) -> float:
-        """t = Σ 1/n_l, the scale of all finite-width effects."""
+        """t = Σ 1/n_l, the scale of all finite-width effects.
+
+        Raises
+        ------
+        DomainError
+            A width is the unknown ``?``.
+        """
+        self._require_widths()
         return sum(block.depth / block.width for block in self.blocks if block.width)
 
     @property
@@ -231,6 +217,15 @@ class Architecture:
         ]
         return layer_wirings(layers, np.array(self.widths))
 
+    def _require_widths(self) -> None:
+        """Refuse an unknown width."""
+        if self.has_unknown:
+            raise DomainError(
+                f"The architecture '{self}' has an unknown width.",
+                "A width is written '?', which stands for the number to be found.",
+                "Use gpdeep.find_width, or write a number.",
+            )
+
     def with_width(self, width: int) -> Architecture:
         """The same network with `width` for the unknown."""
         return replace(self, blocks=tuple(replace(b, width=width) if b.width is None else b for b in self.blocks))
@@ -242,16 +237,56 @@ def _shown(number: float) -> str:
     return short if float(short) == number else repr(number)
 
 
+def _deviations(name: str, value: Any, depth: int) -> float | tuple[float, ...] | None:
+    """Standard deviations as a float, or as a tuple of one for each of `depth` layers; None for weights left open."""
+    if value is None and name == "sigma_w":
+        return None
+    several = isinstance(value, (tuple, list)) or dimensions(value) == 1
+    given = list(value) if several else [value]
+    numbers = tuple(map(as_float, given))
+    for layer, (number, each) in enumerate(zip(numbers, given, strict=True), start=1):
+        if not (0 < number < math.inf or (number == 0 and name == "sigma_b")):
+            sign = "zero" if number == 0 else "negative"
+            raise DomainError(
+                f"{name} is {shown(value)}.",
+                (f"That of hidden layer {layer} is " if several else "It is ")
+                + (sign if -math.inf < number <= 0 else nature(each))
+                + "; standard deviations are positive real numbers, of biases also 0.",
+                "Give a positive number, or one for each hidden layer; biases may have 0.",
+            )
+    if not several:
+        return numbers[0]
+    if len(numbers) != depth:
+        raise DomainError(
+            f"{name} has {len(numbers)} entries for {depth} hidden layers.",
+            "The list counts the input or the output layer too, or is meant for another network.",
+            "Give one number, or one for each hidden layer.",
+        )
+    return numbers
+
+
 def _split(text: str) -> Iterator[str]:
     """The entries of `text`: separated by commas that stand outside parentheses; one pass, however long it is."""
-    start, inside = 0, False
+    start, opened = 0, -1
     for place in re.finditer(r"[(),]", text):
-        if place[0] != ",":
-            inside = place[0] == "("
-        elif not inside:
+        if place[0] == "(":
+            if opened >= 0:
+                _unbalanced(text, text[start : place.end()], "')' is missing before the second '('")
+            opened = place.start()
+        elif place[0] == ")":
+            if opened < 0:
+                _unbalanced(text, text[start : place.end()], "'(' is missing before ')'")
+            opened = -1
+        elif opened < 0:
             yield text[start : place.start()].strip()
             start = place.end()
+    if opened >= 0:
+        _unbalanced(text, text[start:], "')' is missing after '('")
     yield text[start:].strip()
+
+
+def _unbalanced(text: str, entry: str, found: str) -> NoReturn:
+    _refuse(text, f"{found} in '{entry.strip()[:40]}'", "Close every block, as in res(128x50,alpha=1,beta=0.1).")
 
 
 def _dimension(text: str, entry: str) -> int:

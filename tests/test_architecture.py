@@ -2,12 +2,14 @@
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpdeep import Architecture, DomainError, activation
+from gpdeep import Architecture, DomainError, activation, load, predict_depth
 from gpdeep.architecture import Block, Kind
 
 
@@ -23,6 +25,12 @@ def test_blocks_carry_their_options() -> None:
 
 def test_effective_depth_is_the_sum_of_inverse_widths() -> None:
     assert Architecture.parse("1,4x2,8,1").effective_depth == 0.625
+
+
+@pytest.mark.parametrize("question", ["widths", "effective_depth", "wirings"])
+def test_what_depends_on_an_open_width_is_refused(question: str) -> None:
+    with pytest.raises(DomainError, match="unknown width"):
+        getattr(Architecture.parse("784,?x3,10"), question)
 
 
 def test_unknown_width_is_filled_in() -> None:
@@ -91,6 +99,9 @@ def test_sigma_w_left_open_is_that_of_the_activation_or_refused() -> None:
 def test_weights_of_another_law_are_refused() -> None:
     with pytest.raises(DomainError, match="uniform"):
         replace(Architecture.parse("3,8,1"), weights="uniform")
+    with pytest.raises(DomainError, match="'orthogonal' is the nearest name") as refused:
+        Architecture.parse("3,8,1", weights="orthog")
+    assert "'gaussian', 'orthogonal'" in refused.value.change
 
 
 widths = st.integers(1, 10**6)
@@ -116,6 +127,65 @@ def test_any_text_is_read_or_refused_never_a_traceback(text: str) -> None:
 def test_impossible_variances_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(DomainError):
         Architecture(3, (Block(4, 3),), 2, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("1", "text"),
+        (True, "truth value"),
+        (1j, "complex"),
+        (np.float64("nan"), "NaN"),
+        (-1.0, "negative"),
+        ({1: 2}, "collection"),
+        (np.ones((1, 1)), r"shape \(1, 1\)"),
+        ((1.0, "1", 1.0), "hidden layer 2 is text"),
+    ],
+)
+@pytest.mark.parametrize("name", ["sigma_w", "sigma_b"])
+def test_what_is_no_standard_deviation_is_named(name: str, value: object, cause: str) -> None:
+    with pytest.raises(DomainError, match=cause) as refused:
+        Architecture.parse("3,4x3,2", **{name: value})
+    assert "np.float64" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (np.array(1.5), 1.5),
+        (np.float32(1.5), 1.5),
+        (2, 2.0),
+        (np.array([1.0, 2.0, 3.0]), (1.0, 2.0, 3.0)),
+        ((np.float64(1.0), np.float32(2.0), 3), (1.0, 2.0, 3.0)),
+    ],
+)
+def test_standard_deviations_are_kept_as_floats(value: object, kept: object) -> None:
+    net = Architecture.parse("3,4x3,2", sigma_w=value, sigma_b=value)
+    assert (net.sigma_w, net.sigma_b) == (kept, kept)
+    assert all(type(each) is float for each in np.atleast_1d(np.array(net.sigma_w, dtype=object)).tolist())
+    assert hash(net) == hash(Architecture.parse("3,4x3,2", sigma_w=kept, sigma_b=kept))
+
+
+def test_a_prediction_of_numbers_of_numpy_can_be_kept(tmp_path: Path) -> None:
+    net = Architecture(3, (Block(4, 3, Kind.RESIDUAL, np.array(1.0), np.float32(0.5)),), 2, sigma_w=np.array(1.5))  # type: ignore[arg-type]
+    found = predict_depth(net, samples=10)
+    found.save(tmp_path / "found.json")
+    assert load(tmp_path / "found.json").options["sigma_w"] == 1.5
+    assert hash(net) == hash(Architecture.parse("3,res(4x3,beta=0.5),2", sigma_w=1.5))
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [("784,res(128x50,10", r"'\)' is missing"), ("784,ln(128,ln(64),10", r"'\)' is"), ("784,128x50),10", r"'\(' is")],
+)
+def test_the_bracket_that_is_missing_is_named(text: str, missing: str) -> None:
+    with pytest.raises(DomainError, match=missing):
+        Architecture.parse(text)
+
+
+def test_the_size_of_residual_coefficients_has_a_limit_that_is_said() -> None:
+    with pytest.raises(DomainError, match=r"1e\+50"):
+        Architecture.parse("784,res(128x3,alpha=1e308),10")
 
 
 def test_an_activation_may_be_named_and_variances_given_beside_the_text() -> None:

@@ -100,7 +100,7 @@ def predict_depth(
     """
     network = _architecture(architecture)
     confidence = check_real("confidence", confidence, 0.0, 1.0)
-    seed = whole("seed", seed, 0, 2**128)
+    seed = whole("seed", seed, 0, 2**128, "names a stream of random numbers")
     samples = whole("samples", samples, 1, 10**9)
     threshold = check_real("threshold", threshold, -1e300, 1e300)
     start = _initial_angles(network, angle, data, centre, seed)

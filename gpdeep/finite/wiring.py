@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import DomainError
-from ..gaussian.arguments import as_float, shown
+from ..gaussian.arguments import as_float, choice, nature, shown
 from ..result import IntArray
 
 _LARGEST = 1e50  # squares stay within float64
@@ -55,7 +55,7 @@ class Wiring:
     kind : Kind or str
         "dense", "res" or "ln".
     alpha, beta : float
-        Coefficients α, β of a residual layer, not both 0; the other kinds do without.
+        Coefficients α, β of a residual layer, not both 0, and at most 1e50 in size; the other kinds do without.
     weights : Weights or str
         "gaussian" or "orthogonal".
 
@@ -71,31 +71,28 @@ class Wiring:
     weights: Weights | str = Weights.GAUSSIAN
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "kind", Kind(self.kind))
-            object.__setattr__(self, "weights", Weights(self.weights))
-        except (ValueError, TypeError) as error:
-            raise DomainError(
-                f"A layer is wired as '{shown(self.kind)}' with weights '{shown(self.weights)}'.",
-                "A name is misspelt.",
-                f"Use one of {', '.join(Kind)}, and one of {', '.join(Weights)}.",
-            ) from error
+        object.__setattr__(self, "kind", Kind(choice("kind", self.kind, tuple(Kind))))
+        object.__setattr__(self, "weights", Weights(choice("weights", self.weights, tuple(Weights))))
         for name in ("alpha", "beta"):
-            value = getattr(self, name)
-            number = as_float(value)
-            if not abs(number) <= _LARGEST:
-                raise DomainError(
-                    f"{name} is {shown(value)}.",
-                    "Residual coefficients are finite numbers.",
-                    f"Give {name} as a number such as 1.0.",
-                )
-            object.__setattr__(self, name, number)
+            object.__setattr__(self, name, coefficient(name, getattr(self, name)))
         if self.kind is Kind.RESIDUAL and self.alpha == self.beta == 0:
             raise DomainError(
                 "alpha and beta are both 0.",
                 "Such a layer hands on nothing.",
                 "Give a beta other than 0.",
             )
+
+
+def coefficient(name: str, value: Any) -> float:
+    """`value` as a coefficient of a residual layer."""
+    number = as_float(value)
+    if not abs(number) <= _LARGEST:
+        raise DomainError(
+            f"{name} is {shown(value)}.",
+            f"It is {nature(value)}; residual coefficients are numbers from {-_LARGEST:g} to {_LARGEST:g}.",
+            f"Give {name} as a number such as 1.0.",
+        )
+    return number
 
 
 def layer_wirings(wiring: Any, widths: IntArray) -> tuple[Wiring, ...]:

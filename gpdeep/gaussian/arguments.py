@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import operator
@@ -21,6 +22,14 @@ REAL_KINDS = "iuf"
 """Kinds of numpy's types that hold real numbers; "b", truth values, are none."""
 LEAST_VARIANCE = 1e-300
 DEEPEST = 1e300  # of layers that laws of large depth are asked for
+_KINDS = {"b": "a truth value", "c": "a complex number", "U": "text", "S": "text", "O": "no number that can be read"}
+_NATURES: tuple[tuple[Any, str], ...] = (
+    ((str, bytes, bytearray), "text"),
+    ((bool, np.bool_), "a truth value"),
+    ((complex, np.complexfloating), "a complex number"),
+    (type(None), "None"),
+    ((list, tuple, Set, Mapping), "a collection"),
+)
 KINK_ROUNDING = 4 * np.finfo(np.float64).eps  # (a-b)²/(a²+b²) may round to just above 2
 
 
@@ -66,11 +75,40 @@ def as_float(value: Any) -> float:
 
 
 def shown(value: Any, most: int = 200) -> str:
-    """How a message spells `value`: short, and on one line."""
+    """How a message spells `value`: short, on one line, and numbers of numpy's as numbers: nan, not np.float64(nan)."""
     try:
-        return " ".join(repr(value).split())[:most]
+        with np.printoptions(legacy="1.25"):
+            return " ".join(repr(value).split())[:most]
     except (ValueError, RecursionError):  # an integer of thousands of digits
         return f"an object of type {type(value).__name__} that cannot be written out"
+
+
+def nature(value: Any) -> str:
+    """What `value` is where a single real number is asked for and a message names the cause."""
+    for kinds, name in _NATURES:
+        if isinstance(value, kinds):
+            return name
+    if dimensions(value):
+        return f"an array of shape {tuple(value.shape)}" if hasattr(value, "shape") else "an array"
+    if getattr(value, "requires_grad", False) is True:
+        return "a tensor with a gradient, of which .item() is the number"
+    number = as_float(value)
+    if math.isfinite(number):
+        return "a number out of range"
+    if math.isinf(number):
+        return "infinite"
+    kind = getattr(getattr(value, "dtype", None), "kind", "f")
+    if kind in _KINDS:
+        return _KINDS[kind]
+    return "NaN" if number != number and _is_nan(value) else f"of the type {type(value).__name__}, and no number"
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether `value` is the number NaN, not something that is no number."""
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError, RuntimeError):
+        return False
 
 
 def text(value: Any) -> str:
@@ -92,10 +130,11 @@ def flag(name: str, value: Any) -> bool:
 def choice(name: str, value: Any, known: Collection[str]) -> str:
     """`value` as one of the texts in `known`."""
     if not isinstance(value, str) or value not in known:
+        near = difflib.get_close_matches(value, known, 1) if isinstance(value, str) else []
         raise DomainError(
             f"{name} = {shown(value)}.",
-            "It is misspelt, or no text.",
-            f"Use one of: {', '.join(map(repr, known))}.",
+            f"It is misspelt; '{near[0]}' is the nearest name." if near else "It is misspelt, or no text.",
+            f"Use one of: {', '.join(repr(str(each)) for each in known)}.",
         )
     return value
 
@@ -119,8 +158,11 @@ def wholes(name: str, value: Any, low: int, high: int) -> list[int]:
     return [whole(f"{name}[{k}]", entry, low, high) for k, entry in enumerate(entries(name, value, "integers"))]
 
 
-def whole(name: str, value: Any, low: int, high: int) -> int:
-    """`value` as an int between `low` and `high`; integers of numpy's pass, truth values and floats do not."""
+def whole(name: str, value: Any, low: int, high: int, meaning: str = "counts something") -> int:
+    """`value` as an int between `low` and `high`; integers of numpy's pass, truth values and floats do not.
+
+    `meaning` says what the number does, as in "counts layers".
+    """
     try:
         number = None if isinstance(value, (bool, np.bool_)) or dimensions(value) else operator.index(value)
     except (TypeError, RuntimeError):
@@ -128,7 +170,7 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     if number is None or not low <= number <= high:
         raise DomainError(
             f"{name} is {shown(value)}.",
-            f"{name} counts something, so it is an integer from {low} to {high}.",
+            f"{name} {meaning}, so it is an integer from {low} to {high}.",
             f"Give an integer from {low} to {high}.",
         )
     return number
@@ -276,8 +318,12 @@ def real(name: str, value: Any, low: float, high: float, meaning: str) -> float:
     """`value` as a float with low < value < high; `meaning` says what it is."""
     number = as_float(value)
     if not low < number < high:
-        bounded = math.isfinite(low) or math.isfinite(high)
-        limits = f"strictly between {low:g} and {high:g}" if bounded else "that is finite"
+        if math.isfinite(low) and math.isfinite(high):
+            limits = f"strictly between {low:g} and {high:g}"
+        elif math.isfinite(low) or math.isfinite(high):
+            limits = f"below {high:g}" if math.isfinite(high) else f"above {low:g}"
+        else:
+            limits = "that is finite"
         raise DomainError(
             f"{name} = {shown(value)} is not a number {limits}.",
             f"{name} is {meaning}; NaN, text, None, a list or a number out of range was given.",

@@ -23,8 +23,8 @@ def number(name: str, value: Any, low: float, high: float, meaning: str) -> floa
     return real(name, value, low, high, meaning)
 
 
-def whole(name: str, value: Any, most: int = _MOST) -> int:
-    """`value` as an int from 1 to `most`."""
+def whole(name: str, value: Any, most: int = _MOST, *, counts: str) -> int:
+    """`value` as an int from 1 to `most`; `counts` says of what."""
     try:
         found = 0 if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except (TypeError, RuntimeError):
@@ -32,7 +32,7 @@ def whole(name: str, value: Any, most: int = _MOST) -> int:
     if not 1 <= found <= most:
         raise DomainError(
             f"{name} = {shown(value, 100)} is not a whole number of 1 or more, up to {most}.",
-            f"{name} counts neurons, features or layers.",
+            f"{name} counts {counts}; what was given is no int, or out of range.",
             f"Give {name} as an int, such as 30.",
         )
     return found

@@ -349,7 +349,7 @@ def test_threads_are_given_back():
 
 REFUSED = {
     "residual": (lambda: Ensemble("6,res(9x3),2", 2), "res"),
-    "unknown width": (lambda: Ensemble("6,?x3,2", 2), "unknown"),
+    "unknown width": (lambda: Ensemble("6,?x3,2", 2), "leaves a width open"),
     "no members": (lambda: Ensemble("6,9,2", 0), "members"),
     "half a member": (lambda: Ensemble("6,9,2", 1.5), "members"),
     "seeds": (lambda: Ensemble("6,9,2", 3, seeds=[1, 2]), "2 seeds for 3"),
@@ -399,12 +399,23 @@ REFUSED = {
         lambda: train_ensemble(Ensemble("6,9,2", 2), X, X[:, :2] * 1e200, steps=1, lr=0.1, cost="squared"),
         "finite",
     ),
+    "orthogonal": (lambda: Ensemble(Architecture.parse("6,9,2", weights="orthogonal"), 2), "orthogonal weights"),
+    "no hidden weights": (lambda: Ensemble("6,9,2", 2, sigma_w=0), "more than 0"),
+    "no first weights": (lambda: Ensemble("6,9,2", 2, first_sigma_w=[0.0, 1.0]), "more than 0"),
+    "limit of deviations": (lambda: Ensemble("6,9,2", 2, first_sigma_w=1e300), r"holds 1e\+300.(.|\n)*1e\+50"),
+    "NaN deviations": (lambda: Ensemble("6,9,2", 2, sigma_b=np.float64("nan")), r"holds nan\."),
+    "NaN rate": (lambda: trained(lr=np.float64("nan")), r"holds nan\."),
+    "momentum 1": (lambda: trained(momentum=1), "below 1(.|\n)*ever forgotten"),
+    "members": (lambda: Ensemble("6,9,2", 0), "members counts the networks"),
+    "steps": (lambda: trained(steps=1.5), "steps counts steps"),
+    "batch": (lambda: trained(batch=-1), "batch counts samples"),
+    "samples": (lambda: Ensemble("6,9,2", 2).flops(0), "samples counts samples"),
     "frozen": (lambda: train_ensemble(Ensemble("6,9,2", 2).requires_grad_(False), X, LABELS, steps=1, lr=1), "frozen"),
 }
 
 
 def test_deviations_that_layers_share_are_those_of_all_members():
-    given = Ensemble(Architecture.parse("6,9x2,2", sigma_w=(1.5, 1.5), sigma_b=(0.5, 0.5)), 2)
+    given = Ensemble(Architecture.parse("6,9x2,2", sigma_w=torch.full((2,), 1.5), sigma_b=torch.tensor(0.5)), 2)
     other = Ensemble("6,9x2,2", 2, sigma_w=1.5, sigma_b=0.5)
     assert all(torch.equal(a, b) for a, b in zip(given.parameters(), other.parameters(), strict=True))
 

@@ -50,7 +50,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         Of the first layer: with inputs of |x|² = n_in, variances that add up to q* start the network at its fixed
         point. Default: σ_w and σ_b.
     last_sigma_w, last_sigma_b : float or array_like of shape (M,)
-        Of the output layer.
+        Of the output layer. No standard deviation exceeds 1e50; those of hidden weights are not 0.
     seeds : sequence of M seeds, optional
         Integers, SeedSequences; 0..M-1 by default.
     dtype, device : optional
@@ -103,7 +103,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         net = _plain(architecture)
-        self.members = whole("members", members, _MOST_MEMBERS)
+        self.members = whole("members", members, _MOST_MEMBERS, counts="the networks of the ensemble")
         self.widths: tuple[int, ...] = (net.inputs, *net.widths, net.outputs)
         self.phis = _activations(net.phi if activation is None else activation, self.members)
         self.seeds = tuple(range(self.members)) if seeds is None else tuple(entries("seeds", seeds, "seeds"))
@@ -147,11 +147,14 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     def _per_member(self, name: str, value: Any) -> FloatArray:
         """One standard deviation a member."""
         found = one_each(name, value, self.members)
-        if not ((found >= 0) & (found <= LARGEST)).all():
+        positive = name in ("sigma_w", "first_sigma_w")  # as in an Architecture; outputs may begin at 0
+        fine = (found <= LARGEST) & ((found > 0) if positive else (found >= 0))
+        if not fine.all():
+            least = "more than 0" if positive else "0 or more"
             raise DomainError(
-                f"{name} holds {found[~((found >= 0) & (found <= LARGEST))][0]!r}.",
-                "Standard deviations are finite and not negative.",
-                f"Give {name} of 0 or more.",
+                f"{name} holds {shown(found[~fine][0])}.",
+                f"It is a standard deviation{' of hidden weights' if positive else ''}: {least}, at most {LARGEST:g}.",
+                f"Give {name} of {least}, up to {LARGEST:g}.",
             )
         return found
 
@@ -210,7 +213,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     def flops(self, samples: int) -> float:
         """Floating-point operations of a training step of all members on `samples` samples: 6 per weight and sample."""
         weights = sum(n * out for n, out in itertools.pairwise(self.widths))
-        return 6.0 * self.members * weights * whole("samples", samples)
+        return 6.0 * self.members * weights * whole("samples", samples, counts="samples of a batch")
 
     def bytes_needed(self, samples: int, recorded: bool = False) -> int:
         """Memory of a training step with momentum: weights, gradients and two states, and activations kept.
@@ -220,9 +223,8 @@ class Ensemble(nn.Module):  # type: ignore[misc]
         size = self.weights[0].element_size()
         weights = sum((n + 1) * out for n, out in itertools.pairwise(self.widths))
         matrices, activations = (12, 6) if flag("recorded", recorded) else (4, 3)
-        return (
-            int(size) * self.members * (matrices * weights + activations * whole("samples", samples) * sum(self.widths))
-        )
+        kept = activations * whole("samples", samples, counts="samples of a batch") * sum(self.widths)
+        return int(size) * self.members * (matrices * weights + kept)
 
     def extra_repr(self) -> str:
         """Members, widths and activation."""
@@ -269,10 +271,16 @@ def _plain(architecture: str | Architecture) -> Architecture:
             "Neither text nor an Architecture was given.",
             "Write such as '64,128x30,10'.",
         )
-    odd: list[Block] = [block for block in net.blocks if block.kind is not Kind.DENSE]
-    if odd or net.has_unknown or net.weights != "gaussian":
+    if net.has_unknown:
         raise DomainError(
-            f"'{net}' has " + (f"the block {odd[0]}." if odd else "an unknown width or orthogonal weights."),
+            f"'{net}' leaves a width open.",
+            "The ? stands for a width to be found, and networks that are made need a number there.",
+            "Write a number in its place; gpdeep.find_width says which is enough.",
+        )
+    odd: list[Block] = [block for block in net.blocks if block.kind is not Kind.DENSE]
+    if odd or net.weights != "gaussian":
+        raise DomainError(
+            f"'{net}' has " + (f"the block {odd[0]}." if odd else f"{net.weights} weights."),
             "An ensemble is of plain dense layers with Gaussian weights.",
             "Use layers such as 128x30.",
         )

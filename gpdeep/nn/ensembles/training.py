@@ -139,8 +139,8 @@ def train_ensemble(
             "Call ensemble.requires_grad_(True), or give members that shall rest lr=0.",
         )
     data = Samples.of(ensemble, X, Y, cost)
-    total = whole("steps", steps, _MOST_STEPS)
-    size = min(whole("batch", batch), len(data.x))
+    total = whole("steps", steps, _MOST_STEPS, counts="steps of training")
+    size = min(whole("batch", batch, counts="samples of a step"), len(data.x))
     rates = column(ensemble, "lr", lr, LARGEST_RATE)
     bounds = None if clip is None else column(ensemble, "clip", clip, LARGEST)
     factor = schedule_of(schedule)

@@ -27,7 +27,7 @@ def column(ensemble: Ensemble, name: str, value: Any, most: float) -> Any:
     found = one_each(name, value, ensemble.members)
     if not ((found >= 0) & (found <= most)).all():
         raise DomainError(
-            f"{name} holds {found[~((found >= 0) & (found <= most))][0]!r}.",
+            f"{name} holds {shown(found[~((found >= 0) & (found <= most))][0])}.",
             f"{name} lies between 0 and {most:g}.",
             f"Give such as {name}=0.1.",
         )
@@ -46,7 +46,8 @@ def schedule_of(given: Any) -> Callable[[float], float]:
 def stepper_of(name: str, momentum: float, nesterov: bool, weight_decay: float) -> Stepper:
     """The optimiser of a name."""
     decay = number("weight_decay", weight_decay, -math.inf, LARGEST, "the weight of |p|²/2 beside the cost")
-    mu = number("momentum", momentum, -math.inf, 1.0, "the share of the last step that is kept")
+    kept = "the share of the last step that is kept, from 0 to below 1 (at 1 nothing is ever forgotten)"
+    mu = number("momentum", momentum, -math.inf, 1.0, kept)
     name, nesterov = choice("optimizer", name, OPTIMISERS), flag("nesterov", nesterov)
     if decay < 0 or mu < 0:
         raise DomainError(f"momentum = {mu:g}, weight_decay = {decay:g}.", "Neither is negative.", "Give 0 or more.")

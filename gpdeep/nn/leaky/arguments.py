@@ -122,7 +122,10 @@ def linear_map(
     name: str, value: Any, shape: tuple[int | None, int | None], draw: np.random.Generator, learned: bool
 ) -> FloatArray | None:
     """A map of `shape`, where None is any number: as given, drawn from N(0, 1/columns), or none."""
-    rows, columns = (None if n is None else whole(n_name, n) for n_name, n in zip(_names(name), shape, strict=True))
+    rows, columns = (
+        None if n is None else whole(n_name, n, counts="neurons or features")
+        for n_name, n in zip(_names(name), shape, strict=True)
+    )
     if value is not None:
         found = array_of(name, value)
         if found.ndim != 2 or not found.size or found.shape != (rows or found.shape[0], columns or found.shape[1]):

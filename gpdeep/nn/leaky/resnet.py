@@ -145,7 +145,10 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
         device: Any = None,
     ) -> None:
         super().__init__()
-        self.width, self.depth = whole("width", width), whole("depth", depth)
+        self.width, self.depth = (
+            whole("width", width, counts="neurons"),
+            whole("depth", depth, counts="layers"),
+        )
         self.effective_depth = number(
             "effective_depth", effective_depth, 1e-30, LARGEST, "L̃, the rate of the leak over the whole network"
         )
@@ -288,7 +291,7 @@ class LeakyResNet(nn.Module):  # type: ignore[misc]
                 ValidityWarning,
                 stacklevel=2,
             )
-        layers = len(result.p) - 1 if depth is None else whole("depth", depth)
+        layers = len(result.p) - 1 if depth is None else whole("depth", depth, counts="layers")
         rho, W, _ = result.network(layers, steps)
         return cls.from_arrays(
             rho,

@@ -138,8 +138,8 @@ class AdaptiveSteps:
     rule: str = "equidistribute"
 
     def __post_init__(self) -> None:
-        whole("total", self.total)
-        whole("every", self.every)
+        whole("total", self.total, counts="iterations of the training")
+        whole("every", self.every, counts="iterations between two changes of the steps")
         number("blend", self.blend, 0.0, 1.0 + 1e-12, "how far to go towards the new steps at once, 1 for all the way")
         share = "a share of the training, from 0 to 1"
         for name in ("start", "end"):

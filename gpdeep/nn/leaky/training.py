@@ -198,4 +198,4 @@ def _not_finite_cost(objective: LeakyObjective) -> bool:
 
 def _count(name: str, value: Any) -> int:
     """A number of iterations, from 0 to 10 million."""
-    return 0 if isinstance(value, int) and value == 0 else whole(name, value, 10**7)
+    return 0 if isinstance(value, int) and value == 0 else whole(name, value, 10**7, counts="iterations")

@@ -128,7 +128,7 @@ def check(
     >>> check("32,32x6,2").agrees, check("32,res(32x6,beta=0.5),2").agrees
     (True, True)
     """
-    wanted = whole("seeds", seeds, _MOST_SEEDS)
+    wanted = whole("seeds", seeds, _MOST_SEEDS, counts="networks that are measured")
     if wanted < 2:
         raise DomainError("seeds = 1.", "One network does not show how networks scatter.", "Give seeds=8.")
     level = real("alpha", alpha, 1e-12, 0.5, "the chance of a false alarm")
@@ -145,7 +145,7 @@ def check(
         sigma_w=s_w,
         sigma_b=net.sigma_b,
         wiring=net.wirings,
-        n_samples=whole("samples", samples, _MOST_SAMPLES),
+        n_samples=whole("samples", samples, _MOST_SAMPLES, counts="networks that theory draws"),
         rng=stream(root, "theory"),
     )
     with one_thread():
