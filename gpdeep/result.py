@@ -7,6 +7,7 @@ it, so ``load(path)`` returns an object equal to the one that was saved, infinit
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import importlib
@@ -188,14 +189,23 @@ def provenance() -> dict[str, str]:
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
-    """Write `content` to `path` so that a reader sees the old file or the whole new one."""
+    """Write `content` to `path` so that a reader sees the old file or the whole new one.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the error names `path`, not the temporary file beside it.
+    """
     temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:  # an ordinary new file: permissions as the user's umask has them
             file.write(content)
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     return path
 

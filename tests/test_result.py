@@ -94,6 +94,12 @@ def test_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_cannot_be_written_is_named_as_the_user_named_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as error:
+        write_atomically(tmp_path / "none" / "x.png", b"")
+    assert error.value.filename == str(tmp_path / "none" / "x.png")
+
+
 def test_worse_status_wins_and_messages_are_kept_once() -> None:
     both = Status(StatusCode.OK, ("a",)) & Status(StatusCode.NOT_CONVERGED, ("b", "a"))
     assert both == Status(StatusCode.NOT_CONVERGED, ("a", "b"))

@@ -67,8 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  closed by the caller, as in `gpdeep ... >&-`
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed by the caller, as in `gpdeep ... 2>&-`
+    if sys.stdout is None:
+        return _fail(
+            GpdeepError(
+                "Standard output is closed.",
+                "The command was started with >&-, so that its answer has nowhere to go.",
+                "Leave >&- out; > /dev/null throws the answer away.",
+            )
+        )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without θ gets a question mark, not a traceback

@@ -9,6 +9,7 @@ import typer
 
 from ..activations.catalogue import NAMES, activation
 from ..architecture import Architecture
+from ..errors import DomainError
 from .options import AsJson, Plot, SigmaW, sigma_w_of
 from .output import answer
 
@@ -49,7 +50,16 @@ def calibrate(
     from ..depth import calibrate as fit
     from ..depth import read_runs
 
-    names, outcomes = read_runs(runs)
+    try:
+        names, outcomes = read_runs(runs)
+    except OSError as error:
+        raise DomainError(
+            f"There is no file '{runs}' (seen from '{Path.cwd()}')."
+            if isinstance(error, FileNotFoundError)
+            else f"'{runs}' cannot be read: {error.strerror or error}.",
+            "A typing error, a folder in its place, or permission is missing.",
+            "Give a CSV file with the columns architecture, and accuracy or trained.",
+        ) from error
     phi = activation(activation_name)
     sigma = sigma_w_of(phi, sigma_w)
     networks = {

@@ -9,7 +9,7 @@ import typer
 
 from ..activations.catalogue import NAMES
 from ..errors import DomainError
-from .options import AsJson, Plot, SigmaW
+from .options import AsJson, Plot, SigmaW, names_module
 from .output import answer
 
 
@@ -52,10 +52,11 @@ def check(
         from ..plots import picture_file
 
         picture_file(plot)
+    own = names_module(architecture)
     from ..nn import check as compare
     from ..nn import load_factory
 
-    own = ".py:" in architecture
+    _require_device(device)
     if own and activation_name is not None:
         raise DomainError(
             f"--activation {activation_name} was given with a module.",
@@ -80,3 +81,18 @@ def check(
 
         save_figure(plot_check(found)[0], plot)
     return answer([found], as_json)
+
+
+def _require_device(device: str) -> None:
+    """Refuse a device that is not there, by the name of the option."""
+    from ..nn.arguments import kind_of
+
+    try:
+        kind_of(None, device)
+    except DomainError as error:
+        reason = str(error.__cause__).splitlines()[0][:200]
+        raise DomainError(
+            f"--device {device}: {reason}",
+            "It is misspelt, or this machine or this build of torch has no such device.",
+            "Leave --device out, or write --device cpu.",
+        ) from error

@@ -14,13 +14,11 @@ import typer
 from ..activations.catalogue import NAMES, activation
 from ..errors import DomainError, ValidityWarning
 from ..result import Status, StatusCode
-from .options import SigmaW, sigma_w_of
+from .options import SigmaW, names_module, sigma_w_of
 from .output import answer, progress
 
 if TYPE_CHECKING:
     from ..architecture import Architecture
-
-_MODULE_MARK = ".py:"
 
 
 def depth(
@@ -102,7 +100,7 @@ def depth(
 
 def _network(text: str, name: str, sigma_w: float | None, sigma_b: float, weights: str) -> tuple[Architecture, Status]:
     """The architecture, with the activation and variances of the options, or those of the user's module."""
-    if _MODULE_MARK in text:
+    if names_module(text):
         return _network_of_module(text, name, sigma_w, sigma_b, weights)
     phi = activation(name)
     sigma_w = sigma_w_of(phi, sigma_w)

@@ -31,6 +31,30 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Plot = Annotated[Path | None, typer.Option(help="Write a plot to this file (png, pdf or svg).")]
 
 
+_MODULE_MARK = ".py:"
+
+
+def names_module(text: str) -> bool:
+    """Whether ARCH is ``FILE.py:FACTORY``, a torch module of the user's, and not widths.
+
+    Raises
+    ------
+    DomainError
+        It names a file, and no module in it.
+    """
+    if _MODULE_MARK in text:
+        return True
+    if text.endswith(".py") or any(mark in text for mark in ":/\\"):
+        file = text.partition(":")[0]
+        raise DomainError(
+            f"'{text}' is neither widths nor a network in a Python file.",
+            "A network of one's own is named as FILE.py:FACTORY: a Python file, a colon, and a name in it."
+            + ("" if file.endswith(".py") else f" '{file}' does not end in .py."),
+            f"Write such as {file if file.endswith('.py') else 'model.py'}:make_network, or widths, 784,128x50,10.",
+        )
+    return False
+
+
 def sigma_w_of(phi: Activation, sigma_w: float | None) -> float:
     """`sigma_w`, or where it was left out the value that keeps every variance with the activation `phi`.
 

@@ -201,7 +201,7 @@ def read_runs(path: str | os.PathLike[str]) -> tuple[list[str], list[Any]]:
     Raises
     ------
     DomainError
-        A column is missing, or an entry is no number or truth value; the line is named.
+        A column is missing, there is no run, or an entry is no number or truth value; the line is named.
     OSError
         The file cannot be read.
     """
@@ -221,10 +221,12 @@ def _runs(file: TextIO, path: Any) -> tuple[list[str], list[Any]]:
     """`read_runs` of an open file."""
     rows = csv.DictReader(file)
     columns = [name.strip() for name in rows.fieldnames or ()]
+    if any("\0" in name for name in columns):
+        raise csv.Error("its first line holds zero bytes")
     outcome = next((name for name in ("trained", "accuracy") if name in columns), None)
     if "architecture" not in columns or outcome is None:
         raise DomainError(
-            f"'{path}' has the columns {', '.join(columns) or 'none'}.",
+            f"'{path}' has the columns {', '.join(columns):.200}." if columns else f"'{path}' is empty.",
             "The first line names the columns: architecture, and accuracy or trained.",
             'Write such as architecture,accuracy and then "784,128x50,10",0.93 (with quotes around commas).',
         )
@@ -233,6 +235,12 @@ def _runs(file: TextIO, path: Any) -> tuple[list[str], list[Any]]:
         clean = {str(key).strip(): (value or "").strip() for key, value in row.items() if isinstance(value, str)}
         names.append(clean.get("architecture", ""))
         values.append(_entry(clean.get(outcome, ""), outcome, line, path))
+    if not names:
+        raise DomainError(
+            f"'{path}' has no line below its columns.",
+            "The runs are missing.",
+            f'Write one run a line, such as "784,128x50,10",{"1" if outcome == "trained" else "0.93"}.',
+        )
     return names, values
 
 

@@ -148,20 +148,26 @@ def test_table_and_picture(folder, capsys):
         ('architecture,trained\n"64,32x4,10",2', "Line 2", 2),
         ('architecture,trained\n"64,32x4",1\n"64,8,1",0', "64,32x4", 2),
         ('architecture,trained\n"64,32x4,10",1\n"64,32x9,10",1', "All", 1),
-        ("", "columns", 2),
+        ("", "is empty", 2),
+        ("architecture,accuracy\n", "no line", 2),
+        ("\0\0\0", "no CSV file", 2),
+        ("\udc85\udcff", "no CSV file", 2),
     ],
 )
 def test_bad_files_are_refused_with_their_line(folder, capsys, text, says, code):
-    (folder / "a.csv").write_text(text)
+    (folder / "a.csv").write_text(text, errors="surrogateescape")
     found, out, err = call(capsys, "a.csv")
     assert (found, out) == (code, "")
     assert says in err
     assert "Traceback" not in err
 
 
-def test_a_missing_file_is_an_error(folder, capsys):
-    code, _, err = call(capsys, "none.csv")
-    assert code == 1
-    assert "none.csv" in err
+def test_a_missing_file_and_a_folder_are_refused(folder, capsys):
+    (folder / "runs").mkdir()
+    for name in ("none.csv", "runs"):
+        code, out, err = call(capsys, name)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[0].count(f"'{name}'") == 1
+        assert "Errno" not in err
     with pytest.raises(OSError, match="none"):
         read_runs("none.csv")

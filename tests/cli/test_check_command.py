@@ -166,3 +166,12 @@ def test_a_table_and_a_picture(capsys, tmp_path):
     assert code == 0
     assert "agrees with theory" in out
     assert (tmp_path / "check.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_named_as_the_option(capsys, device):
+    assert run(["check", "8,8x2,2", "--device", device]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"--device {device}:")
+    assert "dtype" not in err
+    assert "torch.float64" not in err

@@ -371,6 +371,22 @@ def test_plot_is_written(command: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("command", ["depth", "check"])
+@pytest.mark.parametrize("text", ["net.py", "file.txt:make", "folder:make", "models/net"])
+def test_the_form_of_ones_own_network_is_told(command: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, command, text)
+    assert (code, out) == (2, "")
+    assert "FILE.py:FACTORY" in err
+
+
+def test_an_answer_that_has_nowhere_to_go_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(["depth", "784,16x5,10"]) == 1
+    assert "output is closed" in capsys.readouterr().err
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     from gpdeep import __version__
 
