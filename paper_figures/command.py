@@ -5,7 +5,9 @@ Exit codes: 0 all drawn, 1 a figure failed (the others are there) or interrupted
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import shlex
 import sys
 import textwrap
@@ -43,7 +45,7 @@ def figures(
     Every figure becomes SUBJECT/NAME.png, .pdf and .csv in the folder --out; figures.json says what each was made from.
     """
     if list:
-        print(_listed())
+        print(_listed(), flush=True)
         return
     formats = _formats(format)
     found = chosen(names or [])
@@ -59,7 +61,7 @@ def figures(
             print(f"{result.seconds:6.1f} s  {' '.join(str(out / name) for name in result.files)}", flush=True)
         else:
             failed.append(entry)
-            print(f"{entry.name}: {_told(result)}", file=sys.stderr)
+            print(f"{entry.name}: {_told(result, parameters)}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(found)} figures were not drawn.", file=sys.stderr)
         raise typer.Exit(2 if parameters and isinstance(result, DomainError) else 1)
@@ -86,8 +88,15 @@ def _drawn(
         pool.kill()  # the user may have stopped it
 
 
-def _told(fault: Exception) -> str:
+def _told(fault: Exception, parameters: Mapping[str, Any]) -> str:
     """What is said of a figure that was not drawn."""
+    if isinstance(fault, MemoryError) and not isinstance(fault, GpdeepError):
+        given = ", ".join(f"{name}={value}" for name, value in parameters.items()) or "its own parameters"
+        fault = GpdeepError(
+            f"The memory of this machine is too small for {given}" + (f" ({fault})." if str(fault) else "."),
+            "A parameter has digits too many.",
+            "Set it smaller, or leave --set out.",
+        )
     return str(fault) if isinstance(fault, (GpdeepError, OSError)) else f"{type(fault).__name__}: {fault}"
 
 
@@ -108,11 +117,17 @@ def _parameters(found: Sequence[Entry], given: Sequence[str]) -> dict[str, Any]:
         raise DomainError(
             f"--set with {len(found)} figures.", "Figures have parameters of their own.", "Name one figure."
         )
-    pairs = {}
+    pairs: dict[str, str] = {}
     for each in given:
         name, equals, value = each.partition("=")
         if not equals:
             raise DomainError(f"--set {each}.", "The = is missing.", "Write it as in --set width=64.")
+        if name in pairs:
+            raise DomainError(
+                f"--set {name}={pairs[name]} and --set {each}.",
+                "A parameter was set twice; a list of numbers is one value with commas, as in widths=16,64.",
+                "Set it once; figures with several values are drawn one after the other.",
+            )
         pairs[name] = value
     return found[0].read(pairs)
 
@@ -139,3 +154,8 @@ def main() -> None:
     except GpdeepError as error:
         print(error, file=sys.stderr)
         sys.exit(2 if isinstance(error, DomainError) else 1)
+    except OSError as error:  # of what is printed: a figure's own is told with the figure
+        with contextlib.suppress(OSError):  # what is left to print would fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"The output cannot be written: {error.strerror or error}.", file=sys.stderr)
+        sys.exit(1)

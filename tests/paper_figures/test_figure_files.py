@@ -174,6 +174,7 @@ def test_the_index_keeps_what_other_runs_wrote(run, figures, tmp_path):
         ["density", "--set", "depht=4"],
         ["density", "--set", "depth=four"],
         ["density", "--set", "depth=4.5"],
+        ["density", "--set", "widths=16", "--set", "widths=64"],
         ["density", "maps", "--set", "depth=4"],
         ["density", "--format", "png,gif"],
         ["density", "--format", ","],
@@ -212,6 +213,39 @@ def test_a_value_that_the_figure_refuses_is_a_usage_error(run, tmp_path):
     assert (code, out) == (2, "")
     assert three_parts(err)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["density", "angle_by_layer"])
+def test_a_depth_that_no_memory_holds_is_refused_with_its_limit(run, tmp_path, name):
+    code, _, err = run(name, "--set", "depth=99999999999", "--out", tmp_path)
+    assert code == 2
+    assert three_parts(err)
+    assert "depth is 99999999999" in err
+
+
+def test_what_was_too_large_for_the_memory_is_said(run, figures, tmp_path):
+    def hungry(*, size: int = 2):
+        raise MemoryError
+
+    figures(one=hungry)
+    code, _, err = run("one", "--set", "size=999", "--out", tmp_path)
+    assert code == 1
+    assert three_parts(err)
+    assert "size=999" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
+def test_a_full_disk_below_the_list_is_told_in_a_line():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "paper_figures", "--list"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.count(b"\n") == 1
 
 
 def test_only_a_refused_value_that_was_given_is_a_usage_error(run, figures, tmp_path):
