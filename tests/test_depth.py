@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from gpdeep import Architecture, DomainError, InfeasibleError, activation, find_width, load, predict_depth
 from gpdeep.finite import angle_law
@@ -69,6 +70,30 @@ def test_mixed_architecture_with_one_unknown() -> None:
 def test_depth_beyond_infinite_width_is_infeasible_and_says_the_limit() -> None:
     with pytest.raises(InfeasibleError, match="58"):
         find_width(70)
+
+
+def test_a_search_that_cannot_succeed_tries_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpdeep.depth.predict.angle_law", None)
+    with pytest.raises(InfeasibleError, match="58"):
+        predict_depth("64,?x100000,10")
+    with pytest.raises(DomainError, match="20 networks"):
+        predict_depth("64,?x100000,10", threshold=-30.0)
+
+
+@pytest.mark.parametrize(("depth", "threshold"), [(20, -1.0), (96, -2.5), (200, -4.0)])
+def test_where_no_width_is_tried_none_is_enough(depth: int, threshold: float) -> None:
+    """The bound on what chance can do, against the law at widths about its best one, t = D/c with c = 2."""
+    short = threshold - predict_depth(f"1,8x{depth},1", threshold=threshold).infinite.log_sin2[-1]
+    best = max(1, round(2 * depth / short))
+    widths = {max(1, round(best * factor)) for factor in (0.25, 0.5, 1.0, 2.0, 4.0)}
+    chance = max(predict_depth(f"1,{n}x{depth},1", threshold=threshold).law.above[-1] for n in widths)
+    bound = float(ndtr(-0.9 * short**0.5))
+    assert short > 1.0
+    assert chance < bound
+    with pytest.raises(InfeasibleError, match="No width lets"):
+        find_width(depth, threshold=threshold, confidence=1.01 * bound)
+    with pytest.raises(InfeasibleError, match="No width up to"):
+        find_width(depth, threshold=threshold, confidence=0.99 * bound)
 
 
 @pytest.mark.parametrize("bad", ["784,128,10", True, 3.5, None])

@@ -21,7 +21,7 @@ from ..gaussian.arguments import shown, whole
 from ..meanfield.pair_path import pair_path
 from ..result import FloatArray, Status
 from .prediction import DegeneracyDepth, DepthPrediction, InfiniteWidth, InitialAngle
-from .search import smallest_width
+from .search import FIRST_WIDTH, require_findable, smallest_width
 
 DEFAULT_THRESHOLD = -4.0
 
@@ -108,7 +108,11 @@ def predict_depth(
     def answer(dense: Architecture) -> DepthPrediction:
         return _predict(dense, start, threshold, confidence, method, seed, samples, progress)
 
-    return smallest_width(network, answer) if network.has_unknown else answer(network)
+    if not network.has_unknown:
+        return answer(network)
+    _, log_sin2, _ = _infinite_path(network.with_width(FIRST_WIDTH), start)
+    require_findable(network, log_sin2, threshold, confidence)
+    return smallest_width(network, answer)
 
 
 def find_width(depth: int | Architecture | str, **options: Any) -> DepthPrediction:
@@ -129,7 +133,7 @@ def find_width(depth: int | Architecture | str, **options: Any) -> DepthPredicti
     Raises
     ------
     DomainError
-        No width is unknown in the architecture; or an option is out of range.
+        No width is unknown in the architecture, it has more than 10,000 hidden layers, or an option is out of range.
     InfeasibleError
         Even width 10^6 is not enough: the depth exceeds the infinite-width value.
 
@@ -200,6 +204,21 @@ def _initial_angles(network: Architecture, angle: float | None, data: Any, centr
     return _Start(sample.angles, summary, {"angle": None, "data": source, "centre": centre}, sample.status)
 
 
+def _infinite_path(network: Architecture, start: _Start) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Angles, ln sin² and variances at infinite width, by layer; only the wiring depends on the widths."""
+    wirings = network.wirings
+    residual = np.array([layer.kind is Kind.RESIDUAL for layer in wirings])
+    return pair_path(
+        start.angles,
+        network.phi,
+        check_sigmas("sigma_w", network.weight_sigma, network.depth, positive=True),
+        check_sigmas("sigma_b", network.sigma_b, network.depth),
+        alpha=np.where(residual, [layer.alpha for layer in wirings], 0.0),
+        beta=np.where(residual, [layer.beta for layer in wirings], 1.0),
+        layer_norm=np.array([layer.kind is Kind.LAYER_NORM for layer in wirings]),
+    )
+
+
 def _predict(
     network: Architecture,
     start: _Start,
@@ -227,16 +246,7 @@ def _predict(
         rng=seed,
         progress=progress,
     )
-    residual = np.array([layer.kind is Kind.RESIDUAL for layer in wirings])
-    angles, log_sin2, _ = pair_path(
-        start.angles,
-        network.phi,
-        sigma_w,
-        sigma_b,
-        alpha=np.where(residual, [layer.alpha for layer in wirings], 0.0),
-        beta=np.where(residual, [layer.beta for layer in wirings], 1.0),
-        layer_norm=np.array([layer.kind is Kind.LAYER_NORM for layer in wirings]),
-    )
+    angles, log_sin2, _ = _infinite_path(network, start)
     apart = start.angles > 0  # like all moments, those of pairs that are not parallel
     finite = None if np.isnan(law.above).all() and law.method is not Method.CHAIN else _last(law.above, confidence)
     return DepthPrediction(

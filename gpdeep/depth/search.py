@@ -1,20 +1,78 @@
-"""The smallest width that is enough, by bisection: the probability of telling two inputs apart grows with it."""
+r"""The smallest width that is enough, by bisection: the probability of telling two inputs apart grows with it.
+
+Where infinite width falls short by D = x* - x_L in ln sin², only chance makes up for it. A path of drift -c/n and
+variance c'/n a layer, over t = L/n, ends D above its infinite-width value with a probability that is largest at the
+width for which t = D/c:
+
+    P = Φ(-(D + ct)/√(c't)) ≤ Φ(-2√(cD/c')),
+
+and plain ReLU layers have c/c' from 0.21 to 1/4 at all widths (`gpdeep.finite.small_angle`; the law's upper tail is
+lighter than the normal one). Where that is less than the confidence asked for, no width has to be tried.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
+from ..activations.catalogue import RELU
 from ..architecture import Architecture, Kind, Weights
 from ..errors import DomainError, InfeasibleError
 from ..finite import Method
 from ..finite.checks import MAX_WIDTH
+from ..result import FloatArray
 from .prediction import DepthPrediction
 
 FIRST_WIDTH = 8
 """Where the search for a width begins: from here on no sampling is needed for ReLU."""
 WIDE_TO_SAMPLE = 2000
 """Width at which the search gives up if it has to sample and even infinite width would not be enough."""
+
+DEEPEST_SEARCH = 10_000
+"""Most hidden layers of a network whose width is searched for: some 20 laws, of half a minute in all at that depth."""
+
+_REACH = 0.9  # below 2√(c/c') at every width
+_CLEAR = 1.0  # D from which drift and variance are those of small angles
+
+
+def require_findable(network: Architecture, log_sin2: FloatArray, threshold: float, confidence: float) -> None:
+    """Refuse at once a search that is sure to fail, or takes minutes; `log_sin2` is that of infinite width by pair.
+
+    Raises
+    ------
+    InfeasibleError
+        No width is enough, by the bound above.
+    DomainError
+        The network has more than `DEEPEST_SEARCH` hidden layers.
+    """
+    from scipy.special import ndtr
+
+    plain = network.weights == Weights.GAUSSIAN and all(block.kind is Kind.DENSE for block in network.blocks)
+    biased = np.any(np.asarray(network.sigma_b) != 0)
+    if plain and not biased and network.phi == RELU:
+        shortfall = threshold - log_sin2[-1]
+        chance = float(np.where(shortfall < _CLEAR, 1.0, ndtr(-_REACH * np.sqrt(np.maximum(shortfall, 0.0)))).mean())
+        if chance < confidence:
+            enough = np.flatnonzero((log_sin2 >= threshold).mean(axis=1) >= confidence)
+            raise _infeasible("No width", network.depth, threshold, confidence, int(enough.max(initial=-1)) + 1)
+    if network.depth > DEEPEST_SEARCH:
+        raise DomainError(
+            f"The width of {network.depth} hidden layers is to be found.",
+            f"A search computes the law of some 20 networks, and beyond {DEEPEST_SEARCH} layers that takes minutes.",
+            f"Use at most {DEEPEST_SEARCH} layers, or try widths of your own, one after the other.",
+        )
+
+
+def _infeasible(widths: str, depth: int, threshold: float, confidence: float, infinite: int) -> InfeasibleError:
+    return InfeasibleError(
+        f"{widths} lets {depth} hidden layers keep ln sin² above {threshold:g} with probability {confidence:g}.",
+        f"At infinite width the degeneracy depth is {infinite}: more width cannot help beyond it."
+        if infinite < depth
+        else "The depth is so near the infinite-width limit that a still larger width would be needed.",
+        "Use fewer hidden layers, a lower threshold, or a lower confidence.",
+    )
 
 
 def smallest_width(network: Architecture, answer: Callable[[Architecture], DepthPrediction]) -> DepthPrediction:
@@ -38,13 +96,8 @@ def smallest_width(network: Architecture, answer: Callable[[Architecture], Depth
         limit = best.degeneracy_depth
         hopeless = best.law.method is Method.CHAIN and limit.infinite < network.depth and high >= WIDE_TO_SAMPLE
         if high == MAX_WIDTH or hopeless:
-            raise InfeasibleError(
-                f"No width up to {high} lets {network.depth} hidden layers keep ln sin² above {limit.threshold:g} "
-                f"with probability {limit.confidence:g}.",
-                f"At infinite width the degeneracy depth is {limit.infinite}: more width cannot help beyond it."
-                if limit.infinite < network.depth
-                else "The depth is so near the infinite-width limit that a still larger width would be needed.",
-                "Use fewer hidden layers, a lower threshold, or a lower confidence.",
+            raise _infeasible(
+                f"No width up to {high}", network.depth, limit.threshold, limit.confidence, limit.infinite
             )
         low, high = high, min(4 * high, MAX_WIDTH)
         best = answer(network.with_width(high))
