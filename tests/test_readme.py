@@ -44,8 +44,8 @@ CONSOLE = re.findall(r"^\$ (.*?)\s+# .*?\n(.*?)(?=^\$ |\Z)", blocks("console")[0
 def test_the_five_questions_are_answered_as_shown(command: str, printed: str, tmp_path: Path) -> None:
     if {"path-length", "check"} & set(command.split()):
         pytest.importorskip("torch", reason="the torch extra is not installed")
-    (tmp_path / "resnet.py").write_text(blocks("python")[3])
-    subprocess.run([sys.executable, "-c", blocks("python")[2]], cwd=tmp_path, check=True)
+    (tmp_path / "resnet.py").write_text(blocks("python")[2])
+    subprocess.run([sys.executable, "-c", blocks("python")[0]], cwd=tmp_path, check=True)
     shell = command.replace("gpdeep ", f"{shlex.quote(sys.executable)} -m gpdeep ", 1)
     run = subprocess.run(
         ["bash", "-o", "pipefail", "-c", shell], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
@@ -55,6 +55,16 @@ def test_the_five_questions_are_answered_as_shown(command: str, printed: str, tm
 
 def test_five_questions_are_asked() -> None:
     assert [command.split()[1] for command, _ in CONSOLE] == ["depth", "clip", "geodesic", "path-length", "check"]
+
+
+@pytest.mark.parametrize(("block", "names"), [(0, ("X.npy", "Y.npy")), (1, ("net.py",)), (2, ("resnet.py",))])
+def test_a_file_is_named_above_the_block_that_defines_it_before_the_first_section(
+    block: int, names: tuple[str, ...]
+) -> None:
+    before, section = README.split(blocks("python")[block])[0], README.index("\n## ")
+    announced = before.removesuffix("```python\n").rstrip().splitlines()[-1]
+    assert all(f"`{name}`" in announced for name in names)
+    assert len(before) < section
 
 
 def test_edge_of_chaos_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +90,7 @@ def test_geodesic_is_what_its_command_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(blocks("python")[2], {})
+    exec(blocks("python")[0], {})
     command = re.search(r"is what `gpdeep (geodesic [^`]*)` prints", README)
     assert command
     assert run(command[1].split()) == 0
@@ -91,7 +101,7 @@ def test_path_lengths_are_what_their_command_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch", reason="the torch extra is not installed")
-    (tmp_path / "resnet.py").write_text(blocks("python")[3])
+    (tmp_path / "resnet.py").write_text(blocks("python")[2])
     monkeypatch.chdir(tmp_path)
     command = re.search(r"is what `gpdeep (path-length [^`]*)` prints", README)
     assert command
@@ -112,7 +122,7 @@ def test_table_of_early_and_late_is_the_evidence() -> None:
 
 def test_sparse_network_is_made_and_probed_as_written(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch", reason="the torch extra is not installed")
-    exec(blocks("python")[1], {})
+    exec(blocks("python")[3], {})
     assert "30 activations crelu" in capsys.readouterr().out
 
 
@@ -125,9 +135,9 @@ def test_every_question_is_answered(
 ) -> None:
     for package in ("matplotlib", "sklearn", "torch"):
         pytest.importorskip(package, reason="the extras of the README's examples are not installed")
-    (tmp_path / "net.py").write_text(blocks("python")[0])
+    (tmp_path / "net.py").write_text(blocks("python")[1])
     monkeypatch.chdir(tmp_path)
-    exec(blocks("python")[2], {})  # X.npy and Y.npy
+    exec(blocks("python")[0], {})  # X.npy and Y.npy
     program, *arguments = shlex.split(line)
     assert program == "gpdeep"
     assert run(arguments) == 0
