@@ -8,6 +8,7 @@ import pytest
 from scipy.special import ndtr
 
 from gpdeep import Architecture, DomainError, InfeasibleError, activation, find_width, load, predict_depth
+from gpdeep.depth.search import MOST_TRIED
 from gpdeep.finite import angle_law
 
 # Degeneracy depth for threshold -4 from a right angle, at confidence 1/2 and 0.9: an independent implementation of
@@ -76,8 +77,14 @@ def test_a_search_that_cannot_succeed_tries_no_width(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("gpdeep.depth.predict.angle_law", None)
     with pytest.raises(InfeasibleError, match="58"):
         predict_depth("64,?x100000,10")
-    with pytest.raises(DomainError, match="20 networks"):
-        predict_depth("64,?x100000,10", threshold=-30.0)
+
+
+def test_a_search_tells_how_many_widths_it_has_tried() -> None:
+    told: list[tuple[int, int]] = []
+    find_width(50, progress=lambda tried, most: told.append((tried, most)))
+    assert [tried for tried, _ in told] == list(range(1, len(told) + 1))
+    assert 8 < len(told) <= MOST_TRIED
+    assert {most for _, most in told} == {MOST_TRIED}
 
 
 @pytest.mark.parametrize(("depth", "threshold"), [(20, -1.0), (96, -2.5), (200, -4.0)])

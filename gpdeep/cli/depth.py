@@ -76,7 +76,7 @@ def depth(
     )
     from ..depth import predict_depth
 
-    with progress("networks sampled layer by layer") as report:
+    with progress("layers of sampled networks, or widths tried") as report:
         answers = [
             predict_depth(
                 network,

@@ -63,7 +63,8 @@ def predict_depth(
     seed, samples : int
         Seed of pairs and sampled networks; number of sampled networks where the method samples.
     progress : callable, optional
-        Called with (layers done, layers) while networks are sampled.
+        Called with (layers done, layers) while networks are sampled; where a width is to be found, with (widths tried,
+        widths at most).
 
     Returns
     -------
@@ -105,14 +106,14 @@ def predict_depth(
     threshold = check_real("threshold", threshold, -1e300, 1e300)
     start = _initial_angles(network, angle, data, centre, seed)
 
-    def answer(dense: Architecture) -> DepthPrediction:
+    def answer(dense: Architecture, progress: Callable[[int, int], None] | None = None) -> DepthPrediction:
         return _predict(dense, start, threshold, confidence, method, seed, samples, progress)
 
     if not network.has_unknown:
-        return answer(network)
+        return answer(network, progress)
     _, log_sin2, _ = _infinite_path(network.with_width(FIRST_WIDTH), start)
     require_findable(network, log_sin2, threshold, confidence)
-    return smallest_width(network, answer)
+    return smallest_width(network, answer, progress)
 
 
 def find_width(depth: int | Architecture | str, **options: Any) -> DepthPrediction:
@@ -133,7 +134,7 @@ def find_width(depth: int | Architecture | str, **options: Any) -> DepthPredicti
     Raises
     ------
     DomainError
-        No width is unknown in the architecture, it has more than 10,000 hidden layers, or an option is out of range.
+        No width is unknown in the architecture; or an option is out of range.
     InfeasibleError
         Even width 10^6 is not enough: the depth exceeds the infinite-width value.
 

@@ -12,6 +12,7 @@ lighter than the normal one). Where that is less than the confidence asked for, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -30,22 +31,20 @@ FIRST_WIDTH = 8
 WIDE_TO_SAMPLE = 2000
 """Width at which the search gives up if it has to sample and even infinite width would not be enough."""
 
-DEEPEST_SEARCH = 10_000
-"""Most hidden layers of a network whose width is searched for: some 20 laws, of half a minute in all at that depth."""
+MOST_TRIED = math.ceil(math.log(MAX_WIDTH / FIRST_WIDTH, 4)) + 1 + math.ceil(math.log2(MAX_WIDTH))
+"""Widths: those of the way up, and a bisection below the last."""
 
 _REACH = 0.9  # below 2√(c/c') at every width
 _CLEAR = 1.0  # D from which drift and variance are those of small angles
 
 
 def require_findable(network: Architecture, log_sin2: FloatArray, threshold: float, confidence: float) -> None:
-    """Refuse at once a search that is sure to fail, or takes minutes; `log_sin2` is that of infinite width by pair.
+    """Refuse at once a search that would fail, by the bound above; `log_sin2` is that of infinite width by pair.
 
     Raises
     ------
     InfeasibleError
-        No width is enough, by the bound above.
-    DomainError
-        The network has more than `DEEPEST_SEARCH` hidden layers.
+        No width is enough.
     """
     from scipy.special import ndtr
 
@@ -57,12 +56,6 @@ def require_findable(network: Architecture, log_sin2: FloatArray, threshold: flo
         if chance < confidence:
             enough = np.flatnonzero((log_sin2 >= threshold).mean(axis=1) >= confidence)
             raise _infeasible("No width", network.depth, threshold, confidence, int(enough.max(initial=-1)) + 1)
-    if network.depth > DEEPEST_SEARCH:
-        raise DomainError(
-            f"The width of {network.depth} hidden layers is to be found.",
-            f"A search computes the law of some 20 networks, and beyond {DEEPEST_SEARCH} layers that takes minutes.",
-            f"Use at most {DEEPEST_SEARCH} layers, or try widths of your own, one after the other.",
-        )
 
 
 def _infeasible(widths: str, depth: int, threshold: float, confidence: float, infinite: int) -> InfeasibleError:
@@ -75,8 +68,24 @@ def _infeasible(widths: str, depth: int, threshold: float, confidence: float, in
     )
 
 
-def smallest_width(network: Architecture, answer: Callable[[Architecture], DepthPrediction]) -> DepthPrediction:
-    """The answer for the smallest width that is enough, by doubling twice at a time, then bisection."""
+def smallest_width(
+    network: Architecture,
+    answer: Callable[[Architecture], DepthPrediction],
+    progress: Callable[[int, int], None] | None = None,
+) -> DepthPrediction:
+    """The answer for the smallest width that is enough, by doubling twice at a time, then bisection.
+
+    `progress` is told how many widths have been tried, and how many at most may have to be.
+    """
+    tried = 0
+
+    def at(width: int) -> DepthPrediction:
+        nonlocal tried
+        found = answer(network.with_width(width))
+        tried += 1
+        if progress is not None:
+            progress(tried, MOST_TRIED)
+        return found
 
     def enough(prediction: DepthPrediction) -> bool:
         found = prediction.degeneracy_depth.finite
@@ -91,7 +100,7 @@ def smallest_width(network: Architecture, answer: Callable[[Architecture], Depth
     # one neuron cannot be normalised, nor hold two inputs before orthogonal weights
     two_needed = network.weights == Weights.ORTHOGONAL or any(b.kind is Kind.LAYER_NORM for b in network.blocks)
     low, high = int(two_needed), FIRST_WIDTH
-    best = answer(network.with_width(high))
+    best = at(high)
     while not enough(best):
         limit = best.degeneracy_depth
         hopeless = best.law.method is Method.CHAIN and limit.infinite < network.depth and high >= WIDE_TO_SAMPLE
@@ -100,10 +109,10 @@ def smallest_width(network: Architecture, answer: Callable[[Architecture], Depth
                 f"No width up to {high}", network.depth, limit.threshold, limit.confidence, limit.infinite
             )
         low, high = high, min(4 * high, MAX_WIDTH)
-        best = answer(network.with_width(high))
+        best = at(high)
     while high - low > 1:
         middle = (low + high) // 2
-        candidate = answer(network.with_width(middle))
+        candidate = at(middle)
         if enough(candidate):
             high, best = middle, candidate
         else:
