@@ -14,6 +14,7 @@ from gpdeep.errors import DomainError
 
 from .drawing import Drawing, style
 
+_MOST = 10**6
 SUBJECTS = ("finite_width", "infinite_width", "sparse", "leaky", "linearisation")
 
 
@@ -40,7 +41,7 @@ class Entry:
         Raises
         ------
         DomainError
-            A parameter that the figure does not have, or text that is no such number.
+            A parameter that the figure does not have, text that is no such number, or a whole number above a million.
         """
         hints, known = get_type_hints(self.module.draw), self.parameters
         found = {}
@@ -60,6 +61,12 @@ class Entry:
                     f"{kind.__name__} was expected.",
                     f"Write it as in {name}={known[name]}.",
                 ) from error
+            if kind is int and not 0 <= found[name] <= _MOST:
+                raise DomainError(
+                    f"{name}={text} of the figure {self.name}.",
+                    f"It counts what is computed for the picture, from 0 to {_MOST}.",
+                    f"Write it as in {name}={known[name]}.",
+                )
         return found
 
     def draw(self, **parameters: Any) -> Drawing:

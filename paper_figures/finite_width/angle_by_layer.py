@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 
 from gpdeep import finite
-from gpdeep.finite.checks import MAX_DEPTH
-from gpdeep.gaussian.arguments import whole
 from gpdeep.plots.figure import BLUE, GREEN, LOG_SIN2, VERMILLION, layer_axis
 from validation.evidence import RESULTS
 
@@ -33,7 +31,6 @@ def draw(
     *, width: int = 256, narrow: int = 32, depth: int = 32, angle: float = math.pi / 2, results: str = str(RESULTS)
 ) -> Drawing:
     """Two panels, one for each width, from a pair at `angle` (rad)."""
-    depth = whole("depth", depth, 1, MAX_DEPTH, "counts layers")
     kept = evidence("E1", results)
     measured = details(kept, "E1.by_layer")
     axs = panels(2, height=3.0)

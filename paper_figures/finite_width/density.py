@@ -13,8 +13,6 @@ from itertools import cycle
 import numpy as np
 
 from gpdeep import finite
-from gpdeep.finite.checks import MAX_DEPTH
-from gpdeep.gaussian.arguments import whole
 from gpdeep.plots.figure import GREY, LOG_SIN2
 
 from ..drawing import COLOURS, Drawing, Numbers, panels, whole_numbers
@@ -29,7 +27,6 @@ def draw(
     *, depth: int = 20, widths: str = "16,32,64,128,256", angle: float = math.pi / 2, points: int = 200
 ) -> Drawing:
     """Densities at width n after `depth` layers, from a pair at `angle` (rad)."""
-    depth = whole("depth", depth, 1, MAX_DEPTH, "counts layers")
     (ax,) = panels(height=3.2)
     numbers = Numbers()
     for width, colour, marker in zip(whole_numbers(widths), cycle(COLOURS), cycle(_MARKERS), strict=False):

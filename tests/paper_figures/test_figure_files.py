@@ -215,12 +215,15 @@ def test_a_value_that_the_figure_refuses_is_a_usage_error(run, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["density", "angle_by_layer"])
-def test_a_depth_that_no_memory_holds_is_refused_with_its_limit(run, tmp_path, name):
-    code, _, err = run(name, "--set", "depth=99999999999", "--out", tmp_path)
+@pytest.mark.parametrize(
+    "given", ["density depth=99999999999", "angle_by_layer depth=1000000", "path_lengths blocks=99999999999"]
+)
+def test_numbers_that_no_picture_could_be_made_of_are_refused_with_their_limit(run, tmp_path, given):
+    name, _, value = given.partition(" ")
+    code, _, err = run(name, "--set", value, "--out", tmp_path)
     assert code == 2
     assert three_parts(err)
-    assert "depth is 99999999999" in err
+    assert "to 1000000." in err or "100000" in err
 
 
 def test_what_was_too_large_for_the_memory_is_said(run, figures, tmp_path):
