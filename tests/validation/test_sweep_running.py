@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sweep_trials import batch, deadly_squares, noted, of_x, square, units
@@ -13,6 +14,7 @@ from sweep_trials import batch, deadly_squares, noted, of_x, square, units
 import validation.sweep.drive as drive
 from gpdeep.errors import DomainError
 from validation.sweep import Store, StoreBusyError, SweepError, Unit, WorkerDiedError, run_sweep
+from validation.sweep.progress import Tally
 
 
 @pytest.fixture
@@ -307,6 +309,13 @@ def test_a_store_in_use_is_refused(sweep):
 
 
 # ------------------------------------------------------------------ what is shown
+
+
+def test_units_of_next_to_no_work_tell_nothing_of_the_time_that_is_left():
+    tally = Tally(total=102, done=30, work=1e15, worked=1e11, elapsed=10.0)
+    assert tally.seconds_left is None
+    assert str(tally).endswith("; 10 s")
+    assert replace(tally, worked=1e14).seconds_left == pytest.approx(90.0)
 
 
 def test_time_left_is_estimated_from_flops(sweep):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TextIO
 
 _SECONDS_BETWEEN_LINES = 10.0
+_TELLING = 0.01  # share of the work from which its rate is that of what is left
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from the rate of this run; None before its first unit."""
-        return self.elapsed * (self.work - self.worked) / self.worked if self.worked > 0 else None
+        """Estimate from the rate of this run; None before a hundredth of it is done, when small units tell nothing."""
+        told = self.worked > 0 and self.worked >= _TELLING * self.work
+        return self.elapsed * (self.work - self.worked) / self.worked if told else None
 
     def now(self) -> Tally:
         """The same counts at this time."""
