@@ -130,7 +130,8 @@ def test_accuracies_are_the_evidence_and_titles_its_rank_correlations():
     for name, title in zip(("finite", "infinite"), titles, strict=True):
         rank = spearmanr(column(table, f"predicted_log_sin2_{name}"), accuracy).statistic
         assert title.endswith(f"rank correlation {rank:.3f}")
-    assert any("MISSED (E2.gain)" in note for note in drawing.notes)
+    _, gain = kept("E2", "E2.gain")
+    assert any(f"{gain['verdict']} (E2.gain)" in note for note in drawing.notes)
 
 
 def test_predictions_that_were_kept_are_those_of_theory_today():
