@@ -9,6 +9,7 @@ rows: for one matrix and for several it goes by different routines.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,17 +17,19 @@ import torch
 UNIT = 32  # numbers
 
 
-def rounded_up(size: int) -> int:
+def rounded_up(size: int, unit: int = UNIT) -> int:
     """The next multiple of the unit."""
-    return -(-size // UNIT) * UNIT
+    return -(-size // unit) * unit
 
 
-def filling_rows(size: int, device: Any) -> Any:
-    """Places 0..size-1, and from the start again up to a multiple of the unit; None where `size` is one.
+def filling_rows(size: int, widths: tuple[int, ...], device: Any) -> Any:
+    """Places 0..size-1, and from the start again until as many rows fill whole units in layers of all `widths`.
 
-    A batch is filled up with samples of its own, which cost nothing but what they take to compute.
+    None where `size` rows do. A batch is filled up with samples of its own, which cost nothing but what they take to
+    compute.
     """
-    return torch.arange(rounded_up(size), device=device) % size if size % UNIT else None
+    rows = rounded_up(size, UNIT // math.gcd(UNIT, *widths))
+    return torch.arange(rows, device=device) % size if rows > size else None
 
 
 def product(a: Any, W: Any) -> Any:

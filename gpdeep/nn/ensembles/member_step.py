@@ -62,7 +62,8 @@ class MemberStep:
         stepper.begin(self.flat.values)
         whole: dict[str, Any] = {"dtype": torch.int64, "device": rates.device}
         self.index = torch.zeros(batch, **whole)
-        self._filled = filling_rows(batch[-1], rates.device) if rates.device.type == "cpu" else None
+        on_cpu = rates.device.type == "cpu"
+        self._filled = filling_rows(batch[-1], ensemble.widths, rates.device) if on_cpu else None
         self.alive = torch.ones(len(rates), dtype=torch.bool, device=rates.device)
         self._rate = torch.zeros_like(rates)
         self._row = torch.zeros(1, **whole)
