@@ -79,6 +79,11 @@ def test_a_search_that_cannot_succeed_tries_no_width(monkeypatch: pytest.MonkeyP
         predict_depth("64,?x100000,10")
 
 
+def test_a_method_without_probabilities_says_so_however_deep_the_network() -> None:
+    with pytest.raises(DomainError, match="jakub-nica"):
+        predict_depth("784,?x500,10", method="jakub-nica")
+
+
 def test_a_search_tells_how_many_widths_it_has_tried() -> None:
     told: list[tuple[int, int]] = []
     find_width(50, progress=lambda tried, most: told.append((tried, most)))
@@ -145,6 +150,8 @@ def test_feature_count_must_fit(tmp_path: Path) -> None:
         {"confidence": 1.0},
         {"confidence": np.nan},
         {"threshold": np.inf},
+        {"threshold": 4.0},  # ln sin² is never positive: the minus is missing
+        {"threshold": 0.0},
         {"method": "brute"},
         {"seed": -1},
         {"seed": 1.5},

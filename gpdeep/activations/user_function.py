@@ -69,8 +69,9 @@ def from_callable(
     Raises
     ------
     DomainError
-        The function does not take arrays, returns another shape, complex numbers, NaN or a constant, jumps, or grows
-        too fast for E φ² at variance 1; the slope is not its derivative; knots or span are not finite numbers.
+        The function does not take arrays, returns another shape, complex numbers, NaN or a constant, depends on the
+        other entries of an array, jumps, or grows too fast for E φ² at variance 1; the slope is not its derivative;
+        knots or span are not finite numbers.
 
     Warns
     -----
@@ -103,6 +104,7 @@ def from_callable(
     low, high, size = _usable_span(f, span)
     known = _known(knots, low, high)
     _refuse_extremes(f, size)
+    _refuse_company(f, size)
     noise = noise_level(f, low, high, size)
     if noise > _ROUGH:
         raise DomainError(
@@ -270,6 +272,22 @@ def _refuse_extremes(f: _Vectorised, size: float) -> None:
             "It draws random numbers (dropout, noise), or keeps a state between calls.",
             "Use a function of x alone; set a module to evaluation mode, fix the noise.",
         )
+
+
+def _refuse_company(f: _Vectorised, size: float) -> None:
+    """Refuse what makes the value at x depend on the other entries of the array."""
+    x = np.linspace(-3, 3, 64)
+    value = f(x)
+    for where in (slice(None, None, -1), slice(5, 23), slice(None, None, 7)):
+        other = f(x[where])
+        if not np.allclose(other, value[where], rtol=0.0, atol=_ROUGH * size):
+            worst = int(np.argmax(np.abs(other - value[where])))
+            raise DomainError(
+                f"The function '{f.label}' depends on more than its argument: {value[where][worst]:.6g} and "
+                f"{other[worst]:.6g} at x = {x[where][worst]:.6g}, in arrays of other entries.",
+                "It normalises, sorts or sums: a layer of its own, such as a softmax, and no activation.",
+                "Use a function of each entry alone; normalised layers are written ln(128x10) in an architecture.",
+            )
 
 
 def _missing_slope(f: _Vectorised, fit: PiecewiseChebyshev) -> float:

@@ -102,7 +102,7 @@ def calibrate(
     architectures : sequence of str or Architecture, length R
         One for each run, as `predict_depth` takes them; the same one may occur often.
     trained : sequence, length R
-        Truth values, or accuracies.
+        Truth values, or accuracies: all from 0 to 1, or all from 0 to 100.
     cut : float, optional
         Accuracy from which a run counts as trained; default half way between the least and the largest.
     confidence : float
@@ -120,7 +120,8 @@ def calibrate(
     Raises
     ------
     DomainError
-        There are fewer than two runs, the lengths differ, or an entry is no number.
+        There are fewer than two runs, the lengths differ, an entry is no number, or accuracies are not all fractions or
+        all percentages.
     InfeasibleError
         All runs trained, or none did.
 
@@ -265,6 +266,15 @@ def _outcomes(trained: Sequence[Any], cut: float | None) -> tuple[BoolArray, flo
             "Count a run that diverged as not trained: accuracy 0.",
         )
     numbers = values.astype(float)
+    outside = (numbers < 0) | (numbers > 100)
+    percent = numbers.max() > 1
+    if outside.any() or (percent and ((numbers > 0) & (numbers < 1)).any()):
+        odd = numbers[outside][0] if outside.any() else numbers[(numbers > 0) & (numbers < 1)][0]
+        raise DomainError(
+            f"Among the accuracies are {odd:g} and {numbers.max():g}.",
+            "An accuracy is a fraction from 0 to 1, or all of them are percentages from 0 to 100.",
+            "Write all of them in one way.",
+        )
     where = 0.5 * (numbers.min() + numbers.max()) if cut is None else real("cut", cut, -1e300, 1e300, "an accuracy")
     return numbers >= where if values.dtype.kind != "b" else values.astype(bool), where
 

@@ -55,7 +55,7 @@ def predict_depth(
     centre : bool
         Subtract the mean over samples first. Raw images live in one orthant, where typical angles are small.
     threshold : float
-        ln sin²θ below which two inputs count as indistinguishable.
+        ln sin²θ below which two inputs count as indistinguishable; negative.
     confidence : float
         Share c of initialisations (and pairs) in which they must be told apart, in (0, 1).
     method : str
@@ -103,7 +103,7 @@ def predict_depth(
     confidence = check_real("confidence", confidence, 0.0, 1.0)
     seed = whole("seed", seed, 0, 2**128, "names a stream of random numbers")
     samples = whole("samples", samples, 1, 10**9)
-    threshold = check_real("threshold", threshold, -1e300, 1e300)
+    threshold = check_real("threshold", threshold, -1e300, 0.0)
     start = _initial_angles(network, angle, data, centre, seed)
 
     def answer(dense: Architecture, progress: Callable[[int, int], None] | None = None) -> DepthPrediction:
@@ -112,7 +112,8 @@ def predict_depth(
     if not network.has_unknown:
         return answer(network, progress)
     _, log_sin2, _ = _infinite_path(network.with_width(FIRST_WIDTH), start)
-    require_findable(network, log_sin2, threshold, confidence)
+    if isinstance(method, str) and method in (Method.AUTO, Method.GRID, Method.CHAIN):  # that give probabilities
+        require_findable(network, log_sin2, threshold, confidence)
     return smallest_width(network, answer, progress)
 
 

@@ -225,12 +225,14 @@ def _growing(layer: VarianceMap, q: float) -> tuple[float, float]:
 
 
 def _unbounded(layer: VarianceMap, q_star: float, at: float, chi_1: float) -> Status:
-    what = f"grows beyond {at:.3g}, as far as was searched" if q_star > 0 else "falls to 0"
+    grows = q_star > 0
+    what = f"grows beyond {at:.3g}, as far as was searched" if grows else "falls to 0"
+    where = "below that" if grows else "0 < q* < ∞"
     advice = " or add a bias" if q_star == 0 and layer.sigma_b == 0 else ""
     return Status(
         StatusCode.OUTSIDE_VALIDITY,
         (
-            f"The variance {what}: there is no fixed point 0 < q* < ∞, χ₁ = {chi_1:.6g} there, and correlations do "
+            f"The variance {what}: there is no fixed point {where}, χ₁ = {chi_1:.6g} there, and correlations do "
             f"not approach a limit exponentially. Choose σ_w, σ_b on the edge of chaos{advice}.",
         ),
     )

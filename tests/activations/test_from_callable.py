@@ -275,6 +275,21 @@ def test_random_functions_are_called_noisy():
         from_callable(lambda x: x + rng.normal(size=x.shape))
 
 
+COMPANY = {
+    "root mean square": lambda x: x / np.sqrt((x * x).mean() + 1e-9),
+    "largest": lambda x: x / (1 + np.abs(x).max()),
+    "softmax": lambda x: np.exp(x) / np.exp(x).sum(),
+    "sorted": np.sort,
+    "turned": lambda x: x[::-1] if x.ndim == 1 else x,
+}
+
+
+@pytest.mark.parametrize("function", COMPANY.values(), ids=COMPANY)
+def test_a_function_of_the_whole_array_is_refused(function):
+    with pytest.raises(DomainError, match="depends on more than its argument"):
+        from_callable(function)
+
+
 @pytest.mark.parametrize("error", [KeyError("a"), ZeroDivisionError(), IndexError(3)])
 def test_whatever_a_function_raises_is_reported(error):
     def broken(x):

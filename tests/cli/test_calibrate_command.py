@@ -86,11 +86,25 @@ def test_no_threshold_without_both_kinds_of_runs():
 
 @pytest.mark.parametrize(
     ("names", "outcomes"),
-    [(NAMES, [1.0]), (NAMES[:1], [True]), (NAMES[:2], ["a", "b"]), (NAMES[:2], [math.nan, 1.0]), ([], [])],
+    [
+        (NAMES, [1.0]),
+        (NAMES[:1], [True]),
+        (NAMES[:2], ["a", "b"]),
+        (NAMES[:2], [math.nan, 1.0]),
+        ([], []),
+        (NAMES[:3], [0.97, 95.0, 0.2]),  # a fraction among percentages
+        (NAMES[:2], [-0.1, 0.9]),
+        (NAMES[:2], [30.0, 101.0]),
+    ],
 )
 def test_bad_runs_are_refused(names, outcomes):
     with pytest.raises(DomainError):
         calibrate(names, outcomes)
+
+
+def test_percentages_are_fractions():
+    fractions = np.where(np.array(DEPTHS) <= 16, 0.9, 0.2)
+    assert calibrate(NAMES, 100 * fractions).threshold == calibrate(NAMES, fractions).threshold
 
 
 def test_the_cut_is_a_number():

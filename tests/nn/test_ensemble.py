@@ -228,6 +228,22 @@ def test_clipping_bounds_the_step_of_each_member():
     assert moved[2].item() == pytest.approx(5e-4, rel=1e-9)
 
 
+def test_the_slope_of_prelu_is_no_parameter():
+    nets = Ensemble("6,9x2,2", 3, activation="prelu:0.25", dtype=torch.float64)
+    leaky = Ensemble("6,9x2,2", 3, activation="leaky_relu:0.25", dtype=torch.float64)
+    assert len(list(nets.parameters())) == 6
+    found, expected = (train_ensemble(each, X, LABELS, steps=9, lr=0.1) for each in (nets, leaky))
+    np.testing.assert_allclose(found.cost, expected.cost, rtol=1e-12)  # the same function, rounded differently
+
+
+def test_a_layer_of_nan_has_no_share_of_zeros():
+    nets = Ensemble("6,9x2,2", 2)
+    with torch.no_grad():
+        nets.weights[1][1] = math.nan
+    found = ensemble_statistics(nets, X)
+    assert np.isnan(found.zeros).tolist() == [[False, False], [False, True]]
+
+
 def test_schedules_end_at_rest():
     nets = Ensemble("6,9,2", 1, **DOUBLE)
     seen = []
@@ -390,6 +406,14 @@ REFUSED = {
         lambda: Ensemble("6,9,2", 2, sigma_w=1, activation=from_callable(lambda x: np.minimum(x, 9.0), knots=(9.0,))),
         "tensor with a gradient",
     ),
+    "halved": (lambda: train_ensemble(Ensemble("6,9,2", 2).half(), X, LABELS, steps=1, lr=1), "float16"),
+    "halved to the brain": (
+        lambda: train_ensemble(Ensemble("6,9,2", 2).bfloat16(), X, LABELS, steps=1, lr=1),
+        "bfloat16",
+    ),
+    "of two types": (lambda: train_ensemble(of_two_types(), X, LABELS, steps=1, lr=1), "float32 on cpu, torch.float64"),
+    "nesterov at rest": (lambda: trained(nesterov=True), "momentum"),
+    "inputs beyond the type": (lambda: trained(x=X * 1e200), "torch.float32"),
     "few bits": (lambda: Ensemble("6,9,2", 2, dtype=torch.float16), "float16"),
     "deviations by layer": (lambda: Ensemble(Architecture.parse("6,9x2,2", sigma_b=(0.0, 5.0)), 2), "each layer"),
     "weights by layer": (lambda: Ensemble(Architecture.parse("6,9x2,2", sigma_w=(1.0, 3.0)), 2), "each layer"),
@@ -434,6 +458,12 @@ def test_a_trained_ensemble_is_pickled_at_its_own_size():
     assert len(after) < 1.1 * before  # gradients are not among it, and views would be 22 times as much
     again = pickle.loads(after)
     assert all(torch.equal(a, b) for a, b in zip(nets.parameters(), again.parameters(), strict=True))
+
+
+def of_two_types():
+    nets = Ensemble("6,9,2", 2)
+    nets.biases.double()
+    return nets
 
 
 def trained(x=X, y=LABELS, **options):

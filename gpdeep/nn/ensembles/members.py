@@ -43,7 +43,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     members : int
         M.
     activation : str, Activation, or sequence of M of them, optional
-        φ of the hidden layers; ``relu`` by default.
+        φ of the hidden layers; ``relu`` by default. It has no parameters: the slope of ``prelu`` stays as it is.
     sigma_w, sigma_b : float or array_like of shape (M,), optional
         Of the hidden layers after the first; σ_w defaults to the value that keeps the variance, for φ that have one.
     first_sigma_w, first_sigma_b : float or array_like of shape (M,), optional
@@ -249,7 +249,7 @@ def one_each(name: str, value: Any, members: int) -> FloatArray:
 
 
 def require_ensemble(ensemble: Any) -> None:
-    """Refuse what is no `Ensemble`, or has no weights."""
+    """Refuse what is no `Ensemble`, has no weights, or weights of several types or of few bits."""
     if not isinstance(ensemble, Ensemble):
         raise DomainError(
             f"ensemble is a {type(ensemble).__name__}.",
@@ -259,6 +259,13 @@ def require_ensemble(ensemble: Any) -> None:
     if ensemble.weights[0].is_meta:
         raise DomainError(
             "The ensemble is on the device meta.", "It keeps shapes, and no weights.", "Make it with device='cpu'."
+        )
+    kinds = {(parameter.dtype, parameter.device) for parameter in ensemble.parameters()}
+    if len(kinds) > 1 or torch.finfo(ensemble.weights[0].dtype).bits < 32:
+        raise DomainError(
+            "The parameters are " + ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds)) + ".",
+            "Some were converted or moved after the ensemble had been made, or all to fewer than 32 bits.",
+            "Convert it as a whole: ensemble.float() or ensemble.double(), ensemble.to(device).",
         )
 
 

@@ -52,7 +52,9 @@ class Samples:
             )
         if not bool(torch.isfinite(x).all()) or (not classes and not bool(torch.isfinite(y).all())):
             raise DomainError(
-                "The data are not all finite.", "Missing values, or an overflow upstream.", "Remove them."
+                f"The data are not all finite in {like.dtype}.",
+                "Values are missing, or lie beyond what the type of the weights can hold.",
+                "Remove them, scale the data, or make the ensemble with dtype=torch.float64.",
             )
         if classes and (y.is_floating_point() or not bool(((y >= 0) & (y < outputs)).all())):
             raise DomainError(

@@ -36,7 +36,7 @@ class EnsembleStatistics:
     Attributes
     ----------
     q, zeros : array (M, L)
-        Mean of |h^l|²/n_l; share of exact zeros of φ(h^l).
+        Mean of |h^l|²/n_l; share of exact zeros of φ(h^l), NaN where that is not finite.
     log_sin2 : array (M, L, pairs)
         ln sin² of the angle between the φ(h^l) of a pair; NaN below the floor, and where one of them is 0.
     not_measurable : array (M, L) of int
@@ -120,7 +120,7 @@ def ensemble_statistics(
             h = torch.baddbmm(b.to(dtype), a, W.to(dtype))
             a = ensemble._phi(h)
             q.append(h.double().square().mean((1, 2)))
-            zeros.append((a == 0).double().mean((1, 2)))
+            zeros.append((a == 0).double().mean((1, 2)) + 0 * q[-1])  # NaN where the layer is
             angles.append(_log_sin2(a[:, two[:, 0]], a[:, two[:, 1]]))
         logits = torch.baddbmm(ensemble.biases[-1].to(dtype), a, ensemble.weights[-1].to(dtype))
         loss = accuracy = torch.full((ensemble.members,), torch.nan)

@@ -117,6 +117,7 @@ def train_ensemble(
     -----
     One CPU thread (`gpdeep.nn.one_thread`). On the CPU a member's weights after any number of steps are bitwise those
     that it has when trained alone; on a GPU they are close. Matrices are multiplied in their own type, not in TF32.
+    Gradients are written where the optimiser reads them: hooks on parameters do not see them.
 
     Examples
     --------

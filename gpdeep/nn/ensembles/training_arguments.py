@@ -55,6 +55,8 @@ def stepper_of(name: str, momentum: float, nesterov: bool, weight_decay: float) 
         if mu or nesterov:
             raise DomainError(f"momentum = {mu:g} with adam.", "Adam's averages are its own.", "Leave momentum out.")
         return Adam(weight_decay=decay)
+    if nesterov and not mu:
+        raise DomainError("nesterov=True with momentum = 0.", "Nesterov's step looks ahead along it.", "Give momentum.")
     return SGD(mu, nesterov, decay)
 
 

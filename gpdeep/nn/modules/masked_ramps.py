@@ -17,7 +17,7 @@ import torch
 
 from ...activations import Activation
 from .clipped import CST, CReLU
-from .module_of import module_of
+from .module_of import Elementwise, module_of
 
 
 class _Ramp(torch.autograd.Function):  # type: ignore[misc]
@@ -49,9 +49,15 @@ def masked(module: Any) -> Callable[[Any], Any]:
     return ramp
 
 
+def _fixed(phi: Activation) -> Any:
+    """A module that applies φ, without parameters."""
+    module = module_of(phi)
+    return Elementwise(phi) if any(True for _ in module.parameters()) else module
+
+
 def elementwise(phis: tuple[Activation, ...]) -> Callable[[Any], Any]:
     """The function that applies φ_m to member m of a tensor (M, ...)."""
-    groups = [(len(list(same)), masked(module_of(phi))) for phi, same in itertools.groupby(phis)]
+    groups = [(len(list(same)), masked(_fixed(phi))) for phi, same in itertools.groupby(phis)]
     if len(groups) == 1:
         return groups[0][1]
     sizes = [size for size, _ in groups]
