@@ -149,7 +149,7 @@ def _decided(graph: Graph, outputs: Mapping[str, int], found: dict[int, int | No
         operands = ", ".join(f"{k} is '{graph.nodes[s].name}'" for k, s in enumerate(graph.nodes[number].sources))
         if choice == -2:
             raise DomainError(
-                f"'{name}' multiplies tensors that both depend on the input ({operands}).",
+                f"'{name}' multiplies tensors that both depend on the input, or chooses between them ({operands}).",
                 "Gates, squeeze-and-excite and attention have no agreed path length.",
                 'Say how paths pass: products="value" (by the features, as usual for gates and attention), or "merge" '
                 "(by all operands, as in an addition).",
