@@ -130,8 +130,12 @@ def compare(
     first: Annotated[Path, typer.Argument(help="A folder of evidence, or one of its files.")],
     second: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
-    """Say which verdicts and estimates differ between two runs: devices, versions, sizes."""
-    from .report import compared
+    """Say which verdicts differ between two runs, and which estimates moved; exit code 3 where a verdict differs.
+
+    In folders, runs of the same experiment, size, data and seed are compared; devices and versions may differ.
+    Two files are compared whatever their settings are.
+    """
+    from .comparison import compared
 
     table, changed = compared(first, second)
     print(table)

@@ -19,7 +19,7 @@ from .sweep.revision import commit
 
 RESULTS = Path(__file__).parent / "results"
 _LINE = 150
-_DIGITS = 8  # of every number that is kept
+DIGITS = 8  # of every number that is kept
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ def load_evidence(path: Path) -> Evidence:
         data.pop("schema_version")
         data["claims"] = tuple(Claim.from_dict(claim) for claim in data["claims"])
         data["failures"] = tuple(data["failures"])
+        for name in ("size", "device", "data", "seed"):
+            data["settings"][name]
         return Evidence(**data)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DomainError(
@@ -172,7 +174,7 @@ def rounded(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return rounded(value.tolist())
     if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value
 
 

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpdeep.errors import DomainError
-from gpdeep.result import render_table, write_atomically
+from gpdeep.result import write_atomically
 
 from .benchmark.throughput import COLUMNS as TIMES
 from .benchmark.throughput import Throughput
 from .claim import Claim, Kind
-from .evidence import Evidence, all_evidence, load_evidence, shown
+from .evidence import Evidence, shown
 from .pictures import picture
 
 _COLUMNS = ("claim", "what is claimed", "estimate", "predicted", "rival", "verdict")
@@ -88,34 +87,6 @@ def markdown(found: Sequence[Evidence], times: Sequence[Throughput] = ()) -> str
         lines += ["| " + " | ".join(timing.cells()) + " |" for timing in throughput.timings]
         lines += ["", *(f"{note}\n" for note in (*throughput.notes, _origin(throughput)))]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def compared(first: Path, second: Path) -> tuple[str, bool]:
-    """A table of what two runs say about the same claims, and whether a verdict differs."""
-    one, two = ({(e.id, c.id): c for e in _read(path) for c in e.claims} for path in (first, second))
-    rows, changed = [], False
-    for key in sorted(one.keys() | two.keys()):
-        a, b = one.get(key), two.get(key)
-        differs = a is None or b is None or a.verdict != b.verdict
-        changed |= differs and a is not None and b is not None
-        rows.append([key[1], *(_side(a)), *(_side(b)), "differs" if differs else ""])
-    columns = ["claim", "first", "verdict", "second", "verdict", ""]
-    return render_table(f"{first} beside {second}", columns, rows), changed
-
-
-def _read(path: Path) -> list[Evidence]:
-    if not path.is_dir():
-        return [load_evidence(path)]
-    found = [*all_evidence(path), *(load_evidence(file) for file in sorted(path.glob("E[0-9]*-*.json")))]
-    if not found:
-        raise DomainError(
-            f"'{path}' holds no evidence.", "It is another folder.", "Name one that python -m validation run wrote."
-        )
-    return found
-
-
-def _side(claim: Claim | None) -> tuple[str, str]:
-    return ("", "missing") if claim is None else (shown(claim.estimate), claim.verdict)
 
 
 def _totals(found: Sequence[Evidence]) -> str:

@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 from gpdeep.errors import DomainError
 from validation import catalogue, command
 from validation.claim import Claim, Kind, bar
+from validation.comparison import compared
 from validation.data import data_name
 from validation.evidence import Evidence, all_evidence, load_evidence, rounded
 from validation.experiment import Experiment, Settings, Size
-from validation.report import compared, markdown, page, write_report
+from validation.report import markdown, page, write_report
 from validation.running import run_experiment
 from validation.sweep import Batch, Unit
 
@@ -118,6 +119,73 @@ def test_comparison_tells_what_changed(evidence, tmp_path):
     table, changed = compared(path, tmp_path)
     assert changed
     assert "differs" in table
+
+
+def kept(folder, place, verdict="MET", estimate=29.0, id="E0", **settings):
+    """A file of evidence with one claim."""
+    settings = {"size": "quick", "device": "cpu", "data": "digits", "seed": 0} | settings
+    claim = Claim(id=f"{id}.sum", kind=Kind.BAR, statement="", source="", verdict=verdict, estimate=estimate)
+    about = dict.fromkeys(("title", "question", "limits", "machine"), "") | {"versions": {}, "commit": "a"}
+    counts = {"units": 1, "done": 1, "diverged": 0, "failures": (), "cpu_seconds": 1.0, "seconds": 1.0}
+    written = Evidence(id=id, settings=settings, claims=(claim,), **about, **counts).write(folder / "written")
+    path = folder / place / written.relative_to(folder / "written")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return written.rename(path)
+
+
+@pytest.mark.parametrize(
+    "other", [{"size": "full"}, {"size": "smoke"}, {"device": "cuda"}, {"seed": 1}, {"data": "templates"}], ids=str
+)
+def test_folders_are_compared_by_what_was_asked_for(other, tmp_path):
+    for place in ("one", "two"):
+        kept(tmp_path, place)
+    kept(tmp_path, "one", "MISSED", **other)
+    assert not compared(tmp_path / "one", tmp_path / "two")[1]  # of one device where there is a choice
+    kept(tmp_path, "two", "MISSED", **other)
+    table, changed = compared(tmp_path / "one", tmp_path / "two")
+    assert not changed
+    assert table.count("E0.sum") == 2
+    kept(tmp_path, "two", "MET", **other)
+    table, changed = compared(tmp_path / "one", tmp_path / "two")
+    assert changed
+    assert str(*other.values()) in table
+
+
+def test_devices_and_places_of_the_data_may_differ_and_nothing_else(tmp_path):
+    for place in ("one", "two"):
+        (tmp_path / place / "fashion").mkdir(parents=True)
+    kept(tmp_path, "first", data=str(tmp_path / "one" / "fashion"))
+    kept(tmp_path, "second", data=str(tmp_path / "two" / "fashion"), device="cuda")
+    table, changed = compared(tmp_path / "first", tmp_path / "second")
+    assert not changed
+    assert "cpu and cuda" in table
+    table, _ = compared(tmp_path / "second", kept(tmp_path, "first", seed=2).parents[1])
+    assert f"Only {tmp_path / 'first'} holds E0 (quick, digits, seed 2, cpu)." in table
+
+
+def test_nothing_in_common_is_refused_but_two_files_of_an_experiment_are_compared(tmp_path):
+    quick, full = kept(tmp_path, "one"), kept(tmp_path, "two", "MISSED", size="full")
+    for first, second in ((quick.parents[1], full.parents[1]), (quick, full.parents[1])):
+        with pytest.raises(DomainError, match=r"quick, digits, seed 0(.|\n)*full, digits, seed 0"):
+            compared(first, second)
+    table, changed = compared(quick, full)
+    assert changed
+    assert "quick, digits, seed 0, cpu and full, digits, seed 0, cpu" in table
+    with pytest.raises(DomainError, match="nothing in common"):
+        compared(quick, kept(tmp_path, "one", id="E1"))
+    (quick.parents[1] / quick.name).write_text(quick.read_text())
+    with pytest.raises(DomainError, match="copy"):
+        compared(quick.parents[1], quick.parents[1])
+
+
+@pytest.mark.parametrize(
+    ("estimate", "mark"),
+    [(29.0, ""), (29.25, "moved by 0.25"), (29.00001, "moved by 1e-05"), (None, "moved")],
+)
+def test_an_estimate_that_moved_is_marked_where_the_verdict_is_the_same(estimate, mark, tmp_path):
+    table, changed = compared(kept(tmp_path, "one"), kept(tmp_path, "two", estimate=estimate))
+    assert not changed
+    assert table.endswith(f"MET  {mark}" if mark else "MET")
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"schema_version": 1}', '{"schema_version": 1, "claims": 3}'])
