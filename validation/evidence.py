@@ -15,6 +15,9 @@ from gpdeep.result import SCHEMA_VERSION, provenance, render_table, write_atomic
 from .claim import Claim
 from .data.source_names import data_name
 from .experiment import Experiment, Settings
+from .origin import commits_of, machines_of, versions_of
+from .sweep import Row
+from .sweep.processor import processor
 from .sweep.revision import commit
 
 RESULTS = Path(__file__).parent / "results"
@@ -42,6 +45,7 @@ class Evidence:
     versions : mapping of str to str
     machine : str
     commit : str or None
+        Of what computed the results, whenever that was; see `validation.origin` where there are several.
     """
 
     id: str
@@ -96,8 +100,9 @@ def evidence_of(
     settings: Settings,
     claims: Sequence[Claim],
     counts: Mapping[str, Any],
+    rows: Sequence[Row],
 ) -> Evidence:
-    """Evidence of a run that has just ended; `counts` are the fields from `units` to `seconds`."""
+    """Evidence of a run that has just ended; `counts` are the fields from `units` to `seconds`, `rows` its results."""
     import scipy
     import torch
 
@@ -108,9 +113,9 @@ def evidence_of(
         limits=experiment.limits,
         settings={key: str(value) if key != "seed" else value for key, value in asdict(settings).items()},
         claims=tuple(claims),
-        versions={**provenance(), "scipy": scipy.__version__, "torch": torch.__version__},
-        machine=machine(settings.device),
-        commit=commit(),
+        versions=versions_of(rows, {**provenance(), "scipy": scipy.__version__, "torch": torch.__version__}),
+        machine=machines_of(rows, machine(settings.device)),
+        commit=commits_of(rows, commit()),
         **counts,
     )
 
@@ -150,14 +155,7 @@ def machine(device: str) -> str:
         import torch
 
         return str(torch.cuda.get_device_name())
-    import platform
-
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.partition(":")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].strip() if models else name
-    return name
+    return processor()
 
 
 def shown(number: float | None) -> str:

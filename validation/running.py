@@ -53,4 +53,5 @@ def run_experiment(
             "cpu_seconds": float(sum(seconds)),
             "seconds": report.seconds,
         },
+        [row for row in rows if row is not None and row.status == "done"],
     )

@@ -1,8 +1,11 @@
 """``python -m validation``: evidence is written whole, read back, reported and compared."""
 
 import json
+import sqlite3
 
+import numpy
 import pytest
+import scipy
 
 pytest.importorskip("torch", reason="validation trains networks")
 
@@ -13,11 +16,12 @@ from validation import catalogue, command
 from validation.claim import Claim, Kind, bar
 from validation.comparison import compared
 from validation.data import data_name
-from validation.evidence import Evidence, all_evidence, load_evidence, rounded
+from validation.evidence import Evidence, all_evidence, load_evidence, machine, rounded
 from validation.experiment import Experiment, Settings, Size
 from validation.report import markdown, page, write_report
 from validation.running import run_experiment
-from validation.sweep import Batch, Unit
+from validation.sweep import Batch, Store, Unit
+from validation.sweep.revision import commit
 
 
 def square(specification):
@@ -186,6 +190,27 @@ def test_an_estimate_that_moved_is_marked_where_the_verdict_is_the_same(estimate
     table, changed = compared(kept(tmp_path, "one"), kept(tmp_path, "two", estimate=estimate))
     assert not changed
     assert table.endswith(f"MET  {mark}" if mark else "MET")
+
+
+def test_evidence_names_what_computed_its_rows_and_not_the_process_that_judges_them(tmp_path):
+    store, settings = tmp_path / "store.sqlite", Settings(size=Size.SMOKE)
+    now = run_experiment(ZERO, settings, store=store, progress=False)
+    assert now.machine == machine("cpu")
+    with Store(store) as opened:
+        keys = [row.key for row in sorted(opened.rows("done"), key=lambda row: row.started)]
+    change = 'UPDATE unit SET versions = ?, device = ?, "commit" = ?, started = ? WHERE key = ?'
+    with sqlite3.connect(store) as base:
+        for place, key in enumerate(keys):
+            versions = {"numpy": "1.0"} if place else {"numpy": "0.9", "scipy": scipy.__version__}
+            base.execute(change, (json.dumps(versions), "cpu (Abacus)", ("b", "a", None)[place], f"{place}", key))
+    base.close()
+    later = run_experiment(ZERO, settings, store=store, progress=False)
+    assert (later.machine, later.commit) == ("Abacus", f"b, a, unknown; judged with {commit()}")
+    assert later.versions["numpy"] == f"0.9, 1.0; judged with {numpy.__version__}"
+    assert (later.versions["scipy"], later.versions["torch"]) == (scipy.__version__, now.versions["torch"])
+    again = load_evidence(later.write(tmp_path))
+    assert (again.versions, again.machine, again.commit) == (later.versions, later.machine, later.commit)
+    assert f"numpy 0.9, 1.0; judged with {numpy.__version__}" in markdown([again])
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"schema_version": 1}', '{"schema_version": 1, "claims": 3}'])

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from .outcome import Outcome, outcome_of
+from .processor import processor
 from .unit import Function
 
 _VERSIONED = ("gpdeep", "numpy", "scipy", "torch")
@@ -120,8 +121,8 @@ def _versions() -> dict[str, str]:
 
 
 def _device() -> str:
-    """The GPU that the process uses through torch, or the kind of its CPU; torch is not loaded for the question."""
+    """The GPU that the process uses through torch, or the name of its CPU; torch is not loaded for the question."""
     torch: Any = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return str(torch.cuda.get_device_name())
-    return f"cpu ({platform.machine()})"
+    return f"cpu ({processor()})"
