@@ -77,9 +77,17 @@ def run(
     for each in chosen(experiments):
         found = run_experiment(each, settings, store=store, workers=workers, progress=True)
         print(found, flush=True)
-        kept = found.write(folder) if found.done else "no unit has a result: no evidence is written"
+        better = found.more_complete(folder)
+        if not found.done:
+            kept = "no unit has a result: no evidence is written"
+        elif better is not None:
+            kept = f"{found.path(folder)} stays as it is: {better.done} units are done in it, {found.done} in this run"
+            kept += "; move it away if this run is to replace it"
+        else:
+            kept = str(found.write(folder))
         print(f"{kept}\n", file=sys.stderr)
-        doubts += found.done < found.units or any(claim.good is False for claim in found.claims)
+        lacking = found.done < found.units or better is not None
+        doubts += lacking or any(claim.good is False for claim in found.claims)
     raise typer.Exit(3 if doubts else 0)
 
 

@@ -70,6 +70,14 @@ class Evidence:
         extra = ("" if data == "digits" else f"-{data_name(data)}") + (f"-seed{seed}" if seed else "")
         return folder / str(self.settings["device"]) / f"{self.id}-{self.settings['size']}{extra}.json"
 
+    def more_complete(self, folder: Path = RESULTS) -> Evidence | None:
+        """What is kept under the same path, if more of its units have a result; what cannot be read is no evidence."""
+        try:
+            kept = load_evidence(self.path(folder))
+        except DomainError:
+            return None
+        return kept if kept.done > self.done else None
+
     def write(self, folder: Path = RESULTS) -> Path:
         """Write it, complete or not at all."""
         path = self.path(folder)

@@ -223,34 +223,52 @@ def test_what_is_no_evidence_is_named(text, tmp_path):
             read(path)
 
 
-def test_a_run_without_results_leaves_the_evidence_that_was_there(monkeypatch, tmp_path, capsys):
-    nothing = Experiment("E0", "Nothing", "?", lambda settings: [Unit(broken, {"x": 5})], lambda settings, results: [])
-    monkeypatch.setattr(catalogue, "chosen", lambda names: [nothing])
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """The exit code and stderr of ``run E0`` for given units, with one store and one folder of evidence."""
+
+    def command_line(units, *options):
+        asked = Experiment("E0", "Asked", "?", lambda settings: units, lambda settings, results: [])
+        monkeypatch.setattr(catalogue, "chosen", lambda names: [asked])
+        where = ["--size", "smoke", "--store", str(tmp_path / "s.sqlite"), "--results", str(tmp_path)]
+        monkeypatch.setattr("sys.argv", ["validation", "run", "E0", *where, *options])
+        with pytest.raises(SystemExit) as stop:
+            command.main()
+        return stop.value.code, capsys.readouterr().err
+
+    return command_line
+
+
+def test_a_run_without_results_leaves_the_evidence_that_was_there(run, tmp_path):
     kept = tmp_path / "cpu" / "E0-smoke.json"
     kept.parent.mkdir()
     kept.write_text("what an earlier run found")
-    where = ["--size", "smoke", "--store", str(tmp_path / "s.sqlite"), "--results", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", ["validation", "run", "E0", *where])
-    with pytest.raises(SystemExit) as stop:
-        command.main()
-    assert stop.value.code == 3
+    code, err = run([Unit(broken, {"x": 5})])
+    assert code == 3
     assert kept.read_text() == "what an earlier run found"
-    assert "no evidence is written" in capsys.readouterr().err
+    assert "no evidence is written" in err
 
 
-def test_a_full_disk_says_that_the_store_goes_on(monkeypatch, tmp_path, capsys):
+def test_a_run_with_fewer_units_done_leaves_the_evidence_that_was_there(run, tmp_path):
+    kept = tmp_path / "cpu" / "E0-smoke.json"
+    units = [Unit(square, {"x": 5}), Unit(square, {"x": 6})]
+    assert run(units)[0] == 0
+    before = kept.read_text()
+    code, err = run([units[0], Unit(broken, {"x": 7})])
+    assert (code, kept.read_text()) == (3, before)
+    assert f"{kept} stays as it is: 2 units are done in it, 1 in this run" in err
+    assert run(units[:1])[0] == 3
+    assert run([*units, Unit(broken, {"x": 7})])[0] == 3
+    assert json.loads(kept.read_text())["units"] == 3  # as many done, and one more asked for
+
+
+def test_a_full_disk_says_that_the_store_goes_on(run, monkeypatch):
     def full(self, folder):
         raise OSError(28, "No space left on device", str(folder))
 
     monkeypatch.setattr(Evidence, "write", full)
-    one = Experiment("E0", "One", "?", lambda settings: [Unit(square, {"x": 5})], lambda settings, results: [])
-    monkeypatch.setattr(catalogue, "chosen", lambda names: [one])
-    where = ["--size", "smoke", "--store", str(tmp_path / "s.sqlite"), "--results", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", ["validation", "run", "E0", *where])
-    with pytest.raises(SystemExit) as stop:
-        command.main()
-    assert stop.value.code == 1
-    err = capsys.readouterr().err
+    code, err = run([Unit(square, {"x": 5})])
+    assert code == 1
     assert "No space left" in err
     assert "goes on from there" in err
 
