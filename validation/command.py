@@ -59,10 +59,13 @@ def run(
         Path | None, typer.Option(help="SQLite file of what is computed; default validation/.store/DEVICE.sqlite.")
     ] = None,
     results: Results = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Compute again what failed or crashed in earlier runs.")
+    ] = False,
 ) -> None:
     """Compute what is lacking, judge it, and write the evidence.
 
-    What was computed stays in the store: an interrupted run goes on where it was.
+    What was computed stays in the store: an interrupted run goes on where it was. So do failures, until --retry.
     """
     from .catalogue import chosen
     from .running import run_experiment
@@ -75,7 +78,7 @@ def run(
     folder = _folder(results)
     doubts = 0
     for each in chosen(experiments):
-        found = run_experiment(each, settings, store=store, workers=workers, progress=True)
+        found = run_experiment(each, settings, store=store, workers=workers, progress=True, retry=retry)
         print(found, flush=True)
         better = found.more_complete(folder)
         if not found.done:
@@ -85,6 +88,10 @@ def run(
             kept += "; move it away if this run is to replace it"
         else:
             kept = str(found.write(folder))
+        if found.failures:
+            kept += (
+                f"\nunits without a result: {len(found.failures)}; the same command with --retry computes them again"
+            )
         print(f"{kept}\n", file=sys.stderr)
         lacking = found.done < found.units or better is not None
         doubts += lacking or any(claim.good is False for claim in found.claims)
@@ -195,7 +202,8 @@ def main() -> None:
             GpdeepError(
                 f"{type(error).__name__}: {error}",
                 "A file cannot be read or written.",
-                "Check the space left; what was computed is in the store, and the same command goes on from there.",
+                "Check the space left; what was computed is in the store, and the same command goes on from there; "
+                "with --retry it computes again what failed meanwhile.",
             ),
             file=sys.stderr,
         )

@@ -8,11 +8,17 @@ from typing import Any
 
 from .evidence import Evidence, evidence_of
 from .experiment import Experiment, Settings
-from .sweep import Batch, Store, key_of, run_sweep
+from .sweep import RETRIED, Batch, Store, key_of, run_sweep
 
 
 def run_experiment(
-    experiment: Experiment, settings: Settings, *, store: Path, workers: int = 1, progress: Any = True
+    experiment: Experiment,
+    settings: Settings,
+    *,
+    store: Path,
+    workers: int = 1,
+    progress: Any = True,
+    retry: bool = False,
 ) -> Evidence:
     """Compute what an experiment lacks, and judge it.
 
@@ -26,6 +32,8 @@ def run_experiment(
         Processes.
     progress : bool or callable
         As `validation.sweep.run_sweep`.
+    retry : bool
+        Whether units that failed or crashed in earlier runs are computed again.
 
     Returns
     -------
@@ -36,7 +44,8 @@ def run_experiment(
     for unit in units:
         specifications += unit.specifications if isinstance(unit, Batch) else [unit.specification]
     store.parent.mkdir(parents=True, exist_ok=True)
-    report = run_sweep(units, store=store, workers=workers, progress=progress)
+    again = RETRIED if retry else ()
+    report = run_sweep(units, store=store, workers=workers, progress=progress, retry=again)
     with Store(store) as kept:
         rows = [kept.get(key_of(specification)) for specification in specifications]
     results = [row.result if row is not None and row.status == "done" else None for row in rows]

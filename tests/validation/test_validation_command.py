@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from pathlib import Path
 
 import numpy
 import pytest
@@ -262,6 +263,27 @@ def test_a_run_with_fewer_units_done_leaves_the_evidence_that_was_there(run, tmp
     assert json.loads(kept.read_text())["units"] == 3  # as many done, and one more asked for
 
 
+def passing(specification):
+    """The square of x, once the cause of the failure is away."""
+    if Path(specification["cause"]).exists():
+        raise OSError("no space")
+    return square(specification)
+
+
+def test_what_failed_is_computed_again_on_request(run, tmp_path):
+    cause, units = tmp_path / "cause", [Unit(square, {"x": 5})]
+    units.append(Unit(passing, {"x": 6, "cause": str(cause)}))
+    cause.touch()
+    code, err = run(units)
+    assert code == 3
+    assert "units without a result: 1; the same command with --retry computes them again" in err
+    cause.unlink()
+    assert run(units)[0] == 3
+    code, err = run(units, "--retry")
+    assert code == 0
+    assert "--retry" not in err
+
+
 def test_a_full_disk_says_that_the_store_goes_on(run, monkeypatch):
     def full(self, folder):
         raise OSError(28, "No space left on device", str(folder))
@@ -271,6 +293,7 @@ def test_a_full_disk_says_that_the_store_goes_on(run, monkeypatch):
     assert code == 1
     assert "No space left" in err
     assert "goes on from there" in err
+    assert "--retry" in err
 
 
 def test_folders_of_one_name_are_other_data_and_a_copy_is_the_same(tmp_path):

@@ -12,11 +12,12 @@ from .pool import HealingPool
 from .progress import Tally
 from .report import SweepReport, Trouble
 from .row import Row
-from .running import run_sweep
+from .running import RETRIED, run_sweep
 from .store import Store
 from .unit import Batch, Unit
 
 __all__ = [
+    "RETRIED",
     "Batch",
     "HealingPool",
     "Outcome",

@@ -22,7 +22,8 @@ from .store import Store
 from .task import Task, same_specification, tasks_of
 from .unit import Batch, Unit, function_name
 
-_RETRIED = frozenset({"failed", "crashed"})
+RETRIED = frozenset({"failed", "crashed"})
+"""How a unit ends that can be tried again."""
 
 
 def run_sweep(
@@ -93,7 +94,7 @@ def run_sweep(
     """
     tasks = tasks_of(units)
     asked = frozenset([retry] if isinstance(retry, str) else retry)
-    if not asked <= _RETRIED:
+    if not asked <= RETRIED:
         raise DomainError(
             f"retry = {retry!r}.",
             "Only units that failed or crashed can be tried again.",
