@@ -1,5 +1,6 @@
 """Trials for the sweep's tests: they say in a log when they begin and end, and can be told to go wrong."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -74,6 +75,16 @@ def deadly_squares(specifications):
     if any(specification["x"] == 5 for specification in specifications):
         os.kill(os.getpid(), signal.SIGKILL)
     return squares(specifications)
+
+
+ERRORS = {1: KeyboardInterrupt(), 2: SystemExit(0), 3: asyncio.CancelledError(), 4: OSError("no file a\udc80")}
+
+
+def raising(specification):
+    """An error by the number x, if it has one."""
+    if specification["x"] in ERRORS:
+        raise ERRORS[specification["x"]]
+    return {}
 
 
 def of_x(x, function=square, **about):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sweep_trials import batch, deadly_squares, noted, of_x, square, units
+from sweep_trials import ERRORS, batch, deadly_squares, noted, of_x, raising, square, units
 
 import validation.sweep.drive as drive
 from gpdeep.errors import DomainError
@@ -42,6 +42,38 @@ def test_a_failure_is_kept_with_its_traceback_and_the_others_go_on(sweep):
     assert six.error.endswith("The function returned a NoneType; a unit returns a mapping or an Outcome.")
     assert {trouble.key for trouble in report.troubles} == {five.key, six.key}
     assert "five is odd" in str(report)
+
+
+@pytest.mark.parametrize("own_pool", [True, False])
+def test_no_exception_of_a_function_is_taken_for_one_of_the_executor(sweep, own_pool):
+    trials = [of_x(x, raising) for x in (*ERRORS, 5)]
+    report = sweep(trials, **({"executor": None} if own_pool else {}))
+    assert statuses(sweep.store) == dict.fromkeys(ERRORS, "failed") | {5: "done"}
+    for x, error in ERRORS.items():
+        assert f"{type(error).__name__}" in sweep.store.get(of_x(x).key).error
+    assert str(report).encode()
+    assert sweep.store.get(of_x(4).key).error.endswith(r"OSError: no file a\udc80")
+
+
+def test_ctrl_c_in_the_main_thread_stops_the_sweep(sweep):
+    class Here:
+        def submit(self, fn, /, *args):
+            future = concurrent.futures.Future()
+            future.set_result(fn(*args))
+            return future
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep([of_x(5, raising), of_x(1, raising)], Here())
+    assert 1 not in statuses(sweep.store)
+
+
+@pytest.mark.parametrize("answer", [{1: "one", "1": "uno"}, {"deep": [{2: 0, "2": 1}]}], ids=str)
+def test_names_that_are_the_same_text_are_refused(sweep, answer):
+    def two(specification):
+        return answer
+
+    assert sweep([of_x(1, two)]).failed == 1
+    assert "the same text" in sweep.store.get(of_x(1).key).error
 
 
 def test_divergence_is_a_result(sweep):

@@ -2,6 +2,7 @@
 
 Nothing that the function raises leaves this file as an exception, so an error that cannot be pickled, or that stands
 for something else to the executor, does no harm; what remains for the executor to report is the death of a process.
+Only a KeyboardInterrupt that may be somebody's Ctrl-C goes on.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import datetime
 import importlib
 import platform
+import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +46,10 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.error is not None:  # surrogates, as of file names that are not UTF-8, could be neither kept nor printed
+            object.__setattr__(self, "error", self.error.encode("utf-8", "backslashreplace").decode())
+
 
 def compute(
     function: Function, specifications: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], batched: bool
@@ -59,7 +66,9 @@ def compute(
         else:
             answers = [call(specifications[0], **settings)]
         outcomes = [_kept(answer) for answer in answers]
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and _signals_come_here():
+            raise
         outcomes = [_described(error)] * len(specifications)
     about: dict[str, Any] = {
         "host": socket.gethostname(),
@@ -102,6 +111,13 @@ def _imported(function: str) -> Callable[..., Any]:
     if not callable(found):
         raise TypeError(f"'{function}' is a {type(found).__name__}, not a function.")
     return found  # type: ignore[no-any-return]
+
+
+def _signals_come_here() -> bool:
+    """Whether Ctrl-C can have raised KeyboardInterrupt here; elsewhere, as in our workers, only the function can."""
+    return threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    )
 
 
 def _described(error: BaseException) -> str:

@@ -95,7 +95,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {_name(name): plain(item) for name, item in value.items()}
+        named = {_name(name): plain(item) for name, item in value.items()}
+        if len(named) < len(value):
+            raise TypeError(f"Two of the names {list(value)!r:.200} are the same text: only one could be kept as JSON.")
+        return named
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
     raise TypeError(f"A {type(value).__name__} cannot be kept as JSON.")
