@@ -70,7 +70,7 @@ def run(
     from .catalogue import chosen
     from .running import run_experiment
 
-    settings = Settings(size=size, device=device, data=data, seed=whole("--seed", seed, 0, 2**63 - 1))
+    settings = Settings(size=size, device=device, data=data, seed=_seed(seed))
     _require(device)
     _require_data(data)
     store = store or _STORE / f"{device}.sqlite"
@@ -108,6 +108,7 @@ def benchmark(
     """Time ensembles beside networks one by one, and on a GPU beside replayed ones, against the machine's limits."""
     from .benchmark import measure
 
+    seed = _seed(seed)
     _require(device)
     folder = _folder(results)
     found = measure(
@@ -155,6 +156,11 @@ def compare(
     table, changed = compared(first, second)
     print(table)
     raise typer.Exit(3 if changed else 0)
+
+
+def _seed(seed: int) -> int:
+    """A root of streams that numpy and torch take."""
+    return whole("--seed", seed, 0, 2**63 - 1, "is the root of all streams")
 
 
 def _folder(results: Path | None) -> Path:

@@ -321,6 +321,7 @@ def test_experiments_are_found_by_name_and_each_once():
         (["run", "E1", "--size", "smoke", "--results", __file__], "--results"),
         (["run", "E1", "--size", "smoke", "--store", f"{__file__}/store.sqlite"], "--store"),
         (["benchmark", "--size", "smoke", "--results", __file__], "--results"),
+        (["benchmark", "--size", "smoke", "--seed", "-1"], "--seed"),
         (["report", "--out", __file__], "--out"),
         (["report", "--results", "nowhere"], "nowhere"),
         (["compare", "nowhere.json", "nowhere.json"], "nowhere.json"),
