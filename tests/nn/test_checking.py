@@ -64,6 +64,32 @@ def test_data_give_pairs_of_inputs():
     assert check(Architecture.parse("8,32x3,2"), data=X, centre=False, **FEW).agrees
 
 
+OWN = {
+    "its own": ({"sigma_w": 3.0, "sigma_b": 0.5}, {}, (3.0, 0.5, "relu")),
+    "one for each layer": (
+        {"phi": "tanh", "sigma_w": [1.0, 2.0, 3.0], "sigma_b": [0.0, 1.0, 0.2]},
+        {},
+        ((1.0, 2.0, 3.0), (0.0, 1.0, 0.2), "tanh"),
+    ),
+    "an argument in place of it": (
+        {"phi": "tanh", "sigma_w": 1.5, "sigma_b": 0.5},
+        {"sigma_w": 0.8, "activation": "relu"},
+        (0.8, 0.5, "relu"),
+    ),
+    "none": ({}, {"sigma_b": 0.3}, (2**0.5, 0.3, "relu")),
+}
+
+
+@pytest.mark.parametrize(("own", "given", "used"), OWN.values(), ids=OWN)
+def test_an_architecture_brings_its_own_variances_and_activation(own, given, used):
+    """What is drawn has them too: the first variance is σ_w² + σ_b²."""
+    report = check(Architecture.parse("16,32x3,2", **own), seeds=30, **given, **FEW)
+    assert tuple(report.options[key] for key in ("sigma_w", "sigma_b", "activation")) == used
+    first = float(np.ravel(used[0])[0] ** 2 + np.ravel(used[1])[0] ** 2)
+    assert report.measured.variance[0] == pytest.approx(first, rel=0.3)  # 30 networks of 32 neurons: 5 deviations
+    assert report.agrees
+
+
 REFUSED = {
     "an instance": (lambda: check(nn.Linear(3, 3)), "one network"),
     "a number": (lambda: check(3), "int"),
@@ -73,6 +99,7 @@ REFUSED = {
     "angle and data": (lambda: check("8,8x2,2", angle=1.0, data=np.eye(8)), "angle"),
     "angle": (lambda: check("8,8x2,2", angle=4.0), "angle"),
     "alpha": (lambda: check("8,8x2,2", alpha=2.0), "alpha"),
+    "a deviation beyond all numbers": (lambda: check("8,8x2,2", sigma_w=1e60), "sigma_w"),
     "unknown width": (lambda: check("8,?x2,2"), "unknown"),
 }
 

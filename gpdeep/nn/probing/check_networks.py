@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,16 +15,17 @@ import torch
 from torch import nn
 
 from ...activations import Activation, Mixture, activation
-from ...architecture import Architecture, Block, Kind, Weights
+from ...architecture import Architecture, Kind, Weights
 from ...errors import DomainError, ValidityWarning
 from ...finite.wiring import Wiring
-from ..ensembles.members import Ensemble
+from ..arguments import require_sigma
 from ..initialising.architecture_of import architecture_of
+from ..memory_budget import require_memory
 from ..modules.module_of import module_of
 from ..modules.partial_relu import require_finite_slopes_of
 from ..reading.tracing import UntraceableError, unwrapped
 from ..reading.weights import require_module
-from ..weight_draws import stream
+from ..weight_draws import root_of, stream
 from .arguments import sites_of
 from .check_path_length import path_lengths_of
 from .check_reading import ReadNetwork, activation_at, read_network
@@ -89,7 +92,9 @@ class Subject:
         return found
 
 
-def subject_of(network: Any, phi: Any, sigma_w: float | None, sigma_b: float, root: np.random.SeedSequence) -> Subject:
+def subject_of(
+    network: Any, phi: Any, sigma_w: float | None, sigma_b: float | None, root: np.random.SeedSequence
+) -> Subject:
     """The network that text, an `Architecture` or a factory stands for.
 
     Raises
@@ -99,7 +104,14 @@ def subject_of(network: Any, phi: Any, sigma_w: float | None, sigma_b: float, ro
     """
     if isinstance(network, (str, Architecture)):
         net = Architecture.parse(network) if isinstance(network, str) else network
-        net = _described(net, net.phi if phi is None else _activation(phi), sigma_w, sigma_b)
+        net = _described(
+            net,
+            net.phi if phi is None else _activation(phi),
+            net.sigma_w if sigma_w is None else sigma_w,
+            net.sigma_b if sigma_b is None else sigma_b,
+        )
+        for name, sigma in (("sigma_w", net.weight_sigma), ("sigma_b", net.sigma_b)):
+            require_sigma(name, np.max(sigma))
         return Subject(lambda k: _drawn(net, root, k), net, [net.phi] * net.depth, [])
     if not callable(network):
         raise DomainError(
@@ -150,7 +162,7 @@ def subject_of(network: Any, phi: Any, sigma_w: float | None, sigma_b: float, ro
 
 
 def _read(
-    model: nn.Module, make: Callable[[int], nn.Module], phi: Any, sigma_w: float | None, sigma_b: float
+    model: nn.Module, make: Callable[[int], nn.Module], phi: Any, sigma_w: float | None, sigma_b: float | None
 ) -> Subject:
     """A module that is no plain chain of one activation."""
     read = read_network(model)
@@ -181,7 +193,7 @@ def _same_activation(phi: Any, found: Sequence[Activation]) -> None:
         )
 
 
-def _described(net: Architecture, phi: Activation, sigma_w: float | None, sigma_b: float) -> Architecture:
+def _described(net: Architecture, phi: Activation, sigma_w: Any, sigma_b: Any) -> Architecture:
     """The architecture with the φ and σ that are to be compared with."""
     if net.has_unknown or net.weights is not Weights.GAUSSIAN:
         raise DomainError(
@@ -189,7 +201,7 @@ def _described(net: Architecture, phi: Activation, sigma_w: float | None, sigma_
             "The networks that are compared with theory have known widths and Gaussian weights.",
             "Write a number for the width." if net.has_unknown else "Use weights='gaussian'.",
         )
-    return Architecture(net.inputs, net.blocks, net.outputs, phi, sigma_w, sigma_b)
+    return Architecture(net.inputs, net.blocks, net.outputs, phi, sigma_w, 0.0 if sigma_b is None else sigma_b)
 
 
 def _activation(phi: Any) -> Activation:
@@ -197,18 +209,21 @@ def _activation(phi: Any) -> Activation:
     return found
 
 
-def _drawn(net: Architecture, root: np.random.SeedSequence, k: int) -> nn.Module:
-    """Network k of an architecture, with weights drawn in float64."""
-    key = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, k))
-    plain = replace(net, blocks=tuple(Block(width, 1) for width in net.widths))
-    sigma: Any = net.weight_sigma
-    alone = Ensemble(plain, 1, last_sigma_w=sigma, last_sigma_b=net.sigma_b, seeds=[key], dtype=torch.float64)
+def _drawn(net: Architecture, root: np.random.SeedSequence, number: int) -> nn.Module:
+    """A network of an architecture, with weights drawn in float64."""
+    key = root_of(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, number)))
+    widths = (net.inputs, *net.widths, net.outputs)
+    require_memory(8 * sum((n + 1) * out for n, out in itertools.pairwise(widths)), torch.device("cpu"), "neurons")
+    s_w, s_b = (np.broadcast_to(sigma, net.depth).tolist() for sigma in (net.weight_sigma, net.sigma_b))
     linears = []
-    for W, b in zip(alone.weights, alone.biases, strict=True):
-        linear = nn.Linear(W.shape[1], W.shape[2], dtype=torch.float64)
+    for k, (n, out) in enumerate(itertools.pairwise(widths)):
+        layer = min(k, net.depth - 1)  # the output layer has the deviations of the last hidden one
+        linear = nn.utils.skip_init(nn.Linear, n, out, dtype=torch.float64)
+        weight = stream(key, f"weights.{k}").standard_normal((n, out)) * (s_w[layer] / math.sqrt(n))
+        bias = stream(key, f"biases.{k}").standard_normal(out) * s_b[layer]
         with torch.no_grad():
-            linear.weight.copy_(W[0].T)
-            linear.bias.copy_(b[0, 0])
+            linear.weight.copy_(torch.from_numpy(weight.T))
+            linear.bias.copy_(torch.from_numpy(bias))
         linears.append(linear)
     return _Wired(linears, [module_of(net.phi) for _ in net.widths], net.wirings)
 

@@ -46,7 +46,7 @@ def check(
     *,
     activation: str | Activation | None = None,
     sigma_w: float | None = None,
-    sigma_b: float = 0.0,
+    sigma_b: float | None = None,
     angle: float | None = None,
     data: Any = None,
     centre: bool = True,
@@ -72,10 +72,11 @@ def check(
         are drawn here; or a function without arguments that returns a torch module, called once a seed after torch has
         been seeded.
     activation : str or Activation, optional
-        Of an architecture in text, default relu; of a module it is read from it. The channels of a `PartialReLU` or
+        Of an architecture in text, default relu, or in place of an `Architecture`'s own; of a module it is read from it. The channels of a `PartialReLU` or
         `torch.nn.PReLU` may have slopes of their own, the same in all networks.
-    sigma_w, sigma_b : float
-        Predicted; σ_w defaults to the value that keeps the variance in plain layers, for activations that have one, and
+    sigma_w, sigma_b : float, optional
+        Predicted, for all layers alike, in place of an `Architecture`'s own. Without them these are taken, which may
+        differ between layers (the output layer has those of the last hidden one). Otherwise σ_b is 0, and σ_w defaults to the value that keeps the variance in plain layers, for activations that have one, and
         to √2 where channels have different slopes (the status says so).
     angle : float, optional
         Angle between the two inputs, in (0, π]; default π/2. Not together with `data`.
