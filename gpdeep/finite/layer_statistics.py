@@ -211,4 +211,4 @@ def _log_sin2(u: FloatArray, v: FloatArray) -> FloatArray:
     """ln sin² of the angles between vectors along the last axis."""
     u, v = (w / np.linalg.norm(w, axis=-1, keepdims=True) for w in (u, v))
     product = np.linalg.norm(u - v, axis=-1) * np.linalg.norm(u + v, axis=-1) / 2
-    return np.asarray(2 * np.log(product))
+    return np.asarray(np.minimum(2 * np.log(product), 0.0))  # rounding may leave a sine of 1 + 2e-16

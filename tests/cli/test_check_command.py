@@ -145,6 +145,17 @@ def test_path_lengths_where_channels_are_linear(capsys):
     }
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("64,64x10,10", "--activation", "gelu", "--sigma-w", "1.5"), ("8,ln(2x4),3",)],
+    ids=["gelu", "two normalised neurons"],
+)
+def test_constants_agree_with_what_rounding_leaves_of_them(capsys, arguments):
+    code, out, err = call(capsys, *arguments, "--json")
+    assert (code, err) == (0, "")
+    assert None not in json.loads(out)["z_scores"]["sparsity"]
+
+
 def test_usage(capsys):
     for arguments, word in (
         (["net.py:he", "--activation", "tanh"], "--activation"),

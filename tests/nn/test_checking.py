@@ -1,5 +1,7 @@
 """`check` sees what is wrong, and nothing else: its error rate over many networks, and its power."""
 
+import copy
+import itertools
 import json
 
 import numpy as np
@@ -24,6 +26,50 @@ def test_right_networks_seldom_depart():
 @pytest.mark.parametrize("phi", ["tanh", "gelu", "crelu:0.5,1"])
 def test_any_activation_agrees_at_its_own_variances(phi):
     assert check("8,32x5,3", activation=phi, sigma_w=1.3, sigma_b=0.3, angle=0.7, **FEW).agrees
+
+
+@pytest.mark.parametrize(("phi", "sigma"), [("gelu", 1.5), ("gelu_tanh", 2.0), ("silu", 2.0), ("exp", 0.5)])
+def test_what_rounding_makes_of_a_tail_is_no_zero(phi, sigma):
+    """torch's gelu(-9) is 0, and pre-activations of the deep layers reach it; the biases make them larger."""
+    report = check("16,64x6,3", activation=phi, sigma_w=sigma, sigma_b=3.0 if phi != "exp" else 0.0, **FEW)
+    assert report.agrees, str(report)
+    assert (report.measured.sparsity[report.predicted.sparsity == 0] == 0).all()
+
+
+def test_units_that_are_switched_off_are_zeros_of_a_smooth_network_too():
+    def holes():
+        net = nn.Sequential(nn.Linear(8, 64), nn.GELU(), nn.Linear(64, 3))
+        nn.init.normal_(net[0].weight, 0, 1.5 / 8**0.5), nn.init.zeros_(net[0].bias)
+        net[1].register_forward_hook(lambda _module, _inputs, output: output * (torch.arange(64) > 7))
+        return net
+
+    assert "sparsity" in check(holes, sigma_w=1.5, **FEW).departing
+
+
+def test_pairs_that_collapse_are_left_out_of_a_constant():
+    """Two normalised neurons are ±(1, -1): ReLU leaves sin²θ = 0 or 1 of them, and of the latter the mean is 0."""
+    for seed in range(3):
+        report = check("8,ln(2x4),3", seed=seed, **FEW)
+        assert report.agrees, str(report)
+        assert (report.predicted.log_sin2 == 0).all()
+
+
+@pytest.mark.parametrize(("odd", "agrees"), [(1, True), (8, False)])
+def test_a_constant_is_judged_by_how_many_networks_differ(odd, agrees):
+    """Of 1500 drawn networks and eight measured the one odd one is among the latter with a chance of 0.5 %."""
+    made = itertools.count(-1)  # the first is read, and not measured
+
+    def sometimes():
+        net = nn.Sequential(nn.Linear(8, 64), nn.Tanh(), nn.Linear(64, 3))
+        for layer in net[::2]:
+            nn.init.normal_(layer.weight, 0, layer.in_features**-0.5), nn.init.zeros_(layer.bias)
+        if 0 <= next(made) < odd:
+            net[0].weight.data[0] = 0.0  # one neuron is 0 for all inputs
+        return net
+
+    report = check(sometimes, sigma_w=1.0, **FEW)
+    assert report.agrees == agrees, str(report)
+    assert np.isfinite(report.z_scores.sparsity).all()
 
 
 def test_wrong_variances_are_seen():
@@ -102,6 +148,99 @@ REFUSED = {
     "a deviation beyond all numbers": (lambda: check("8,8x2,2", sigma_w=1e60), "sigma_w"),
     "unknown width": (lambda: check("8,?x2,2"), "unknown"),
 }
+
+
+def he(*widths):
+    layers = [nn.Linear(n, out) for n, out in itertools.pairwise(widths)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu"), nn.init.zeros_(layer.bias)
+    return nn.Sequential(*(part for layer in layers[:-1] for part in (layer, nn.ReLU())), layers[-1])
+
+
+def seeded():
+    torch.manual_seed(3)
+    return he(8, 16, 16, 3)
+
+
+def own_generator():
+    net, rng = he(8, 16, 16, 3), np.random.default_rng(0)
+    net[2].weight.data = torch.from_numpy(rng.normal(0, 8**-0.5, (16, 16))).float()
+    return net
+
+
+def copies():
+    net = he(8, 16, 16, 16, 3)
+    net[4] = copy.deepcopy(net[2])
+    return net
+
+
+def by_call(*networks):
+    """A factory that makes one network after the other; the first is read, all others are measured."""
+    made = itertools.cycle(networks)
+    return lambda: next(made)()
+
+
+def spoiled(place, value):
+    net = he(8, 16, 16, 3)
+    net.get_parameter(place).data.flatten()[0] = value
+    return net
+
+
+def buffered(value):
+    net = he(8, 16, 3)
+    net.register_buffer("mean", torch.tensor([0.0, value]))
+    return net
+
+
+MADE = he(8, 16, 3)
+
+UNLIKE = {
+    "a factory that seeds itself": (seeded, "same, bit for bit, in networks 1 and 2"),
+    "a module made before": (by_call(lambda: MADE), "same, bit for bit, in networks 1 and 2"),
+    "one layer of a fixed seed": (own_generator, "'2.weight' is the same"),
+    "layers that are copies": (copies, "'2.weight' and '4.weight' are equal"),
+    "NaN in one network": (
+        by_call(*[lambda: he(8, 16, 16, 3)] * 4, lambda: spoiled("2.weight", np.nan)),
+        "'2.weight' has 1 of 256 entries that are NaN or infinite, in network 4",
+    ),
+    "infinite bias": (by_call(lambda: he(8, 16, 16, 3), lambda: spoiled("4.bias", np.inf)), "'4.bias'.*network 1"),
+    "NaN in a buffer": (by_call(lambda: buffered(0.0), lambda: buffered(np.nan)), "'mean' has 1 of 2"),
+    "overflow": (lambda: scaled(1e120), "pre-activations of hidden layer 2 are not finite in network 1"),
+    "other widths": (by_call(lambda: he(8, 16, 3), lambda: he(8, 24, 3)), r"weight \(16, 8\).*weight \(24, 8\)"),
+    "other depths": (by_call(lambda: he(8, 16, 3), lambda: he(8, 16, 16, 3)), "different networks: '2'"),
+    "other activations": (
+        by_call(lambda: he(8, 16, 3), lambda: nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 3))),
+        "ReLU in one and a Tanh in network 1",
+    ),
+}
+
+
+def scaled(factor):
+    net = he(8, 16, 16, 3).double()
+    for layer in net[::2]:
+        layer.weight.data *= factor
+    return net
+
+
+@pytest.mark.parametrize(("factory", "says"), UNLIKE.values(), ids=UNLIKE)
+def test_networks_that_are_no_draws_of_one_initialisation_are_refused(factory, says):
+    with pytest.raises(DomainError, match=says):
+        check(factory, **FEW)
+
+
+@pytest.mark.parametrize("fill", [nn.init.zeros_, nn.init.eye_], ids=["zeros", "identity"])
+def test_weights_set_to_something_depart_and_are_no_copies(fill):
+    def filled():
+        net = he(8, *[16] * 9, 3)
+        for layer in net[2:18:2]:
+            fill(layer.weight)
+        return net
+
+    if fill is nn.init.eye_:
+        assert not check(filled, **FEW).agrees
+    else:
+        with pytest.raises(DomainError, match="no entry other than zero"):
+            check(filled, **FEW)
 
 
 @pytest.mark.parametrize(("call", "says"), REFUSED.values(), ids=REFUSED)

@@ -27,6 +27,7 @@ from ..reading.tracing import UntraceableError, unwrapped
 from ..reading.weights import require_module
 from ..weight_draws import root_of, stream
 from .arguments import sites_of
+from .check_draws import Draws
 from .check_path_length import path_lengths_of
 from .check_reading import ReadNetwork, activation_at, read_network
 from .check_report import PathLengths
@@ -50,6 +51,8 @@ class Subject:
         How a module of the user was read that is no plain chain.
     path_length : PathLengths or None
         Of a module of the user in which channels are linear.
+    draws : Draws or None
+        What a factory of the user has made so far.
     """
 
     make: Callable[[int], nn.Module]
@@ -58,6 +61,7 @@ class Subject:
     doubts: list[str]
     read: ReadNetwork | None = None
     path_length: PathLengths | None = None
+    draws: Draws | None = None
 
     @property
     def phi_name(self) -> str:
@@ -158,7 +162,7 @@ def subject_of(
         doubts += _not_gaussian(["orthogonal"])
     _same_activation(phi, [net.phi])
     net = _described(replace(net, weights=Weights.GAUSSIAN), net.phi, sigma_w, sigma_b)
-    return Subject(make, net, [net.phi] * net.depth, doubts, None, path_lengths_of(model, net.inputs))
+    return Subject(make, net, [net.phi] * net.depth, doubts, None, path_lengths_of(model, net.inputs), Draws(model))
 
 
 def _read(
@@ -172,7 +176,7 @@ def _read(
         sigma_w = HE  # channels become linear after the network was made
         doubts.append("Channels have different slopes: predicted is He's initialisation for ReLU, sigma_w = √2.")
     net = _described(read.architecture, read.phis[0], sigma_w, sigma_b)
-    return Subject(make, net, read.phis, doubts, read, path_lengths_of(model, net.inputs))
+    return Subject(make, net, read.phis, doubts, read, path_lengths_of(model, net.inputs), Draws(model))
 
 
 def _not_gaussian(laws: Sequence[str]) -> list[str]:

@@ -78,7 +78,8 @@ class CheckReport(Result):
         Means over seeds.
     z_scores : LayerNumbers
         Where the seeds stand among drawn networks, as normal deviates (`gpdeep.agreement.van_der_waerden`): what
-        (measured - predicted) in standard errors would be if the law were normal; NaN where no seed has a value.
+        (measured - predicted) in standard errors would be if the law were normal; NaN where no seed has a value. Where
+        all drawn networks have one value, the normal deviate of the chance that so many of the seeds have another.
     p_adjusted : LayerNumbers
         Two-sided p-values, Holm's for all layers and statistics together.
     agrees : bool

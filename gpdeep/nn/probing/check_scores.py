@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from ...agreement import holm, van_der_waerden
 from ...finite.layer_statistics import STATISTICS, LayerStatistics
 from ...result import FloatArray, Status, StatusCode
 from .check_report import CheckReport, LayerNumbers, PathLengths
+
+
+def _all_among_seeds(odd: Any, seeds: Any, drawn: Any) -> FloatArray:
+    """The chance that, of networks of one law, all `odd` ones are among the seeds: what a constant law is judged by."""
+    with np.errstate(all="ignore"):  # of columns without a network
+        log_p = [
+            np.where(odd > k, np.log((seeds - k) / (seeds + drawn - k)), 0.0) for k in range(int(odd.max(initial=0)))
+        ]
+    return np.asarray(np.exp(np.sum(log_p, axis=0)) * np.ones(np.shape(odd)))
 
 
 def report_of(
@@ -35,8 +44,9 @@ def report_of(
         constant = np.isfinite(mean) & ~(std > 1e-12 * np.maximum(np.abs(mean), 1e-300))
         z = van_der_waerden(seen, drawn)
         p = 2 * ndtr(-np.abs(z))
-        exact = np.nanmax(np.abs(measured[name] - mean), axis=0, initial=0.0) <= 1e-9 * np.maximum(np.abs(mean), 1.0)
-        z[constant], p[constant] = np.where(exact, 0.0, np.inf)[constant], np.where(exact, 1.0, 0.0)[constant]
+        odd = np.abs(seen - mean) > 1e-9 * np.maximum(np.abs(mean), 1.0)
+        by_chance = _all_among_seeds(odd.sum(axis=0), np.isfinite(seen).sum(axis=0), np.isfinite(drawn).sum(axis=0))
+        p[constant], z[constant] = by_chance[constant], (np.sign(mean - found) * ndtri(by_chance / 2) + 0.0)[constant]
         tables["predicted"][name], tables["std"][name] = mean, std
         tables["measured"][name], tables["z"][name], tables["p"][name] = found, z, p
     flat = np.concatenate([np.where(np.isnan(tables["p"][name]), 1.0, tables["p"][name]) for name in STATISTICS])

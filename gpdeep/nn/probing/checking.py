@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from ...activations import Activation
-from ...architecture import Architecture, Kind
+from ...architecture import Architecture
 from ...data import prepare
 from ...errors import DomainError
 from ...finite.layer_statistics import STATISTICS, LayerStatistics, layer_statistics
@@ -27,9 +27,8 @@ from ...gaussian.arguments import real, text
 from ...result import FloatArray
 from ..arguments import kind_of, whole
 from ..one_thread import one_thread
-from ..reading.recording import record
-from ..undisturbed import undisturbed
 from ..weight_draws import root_of, stream
+from .check_measuring import measure, require_finite
 from .check_networks import Subject, subject_of
 from .check_report import CheckReport
 from .check_scores import report_of
@@ -72,12 +71,13 @@ def check(
         are drawn here; or a function without arguments that returns a torch module, called once a seed after torch has
         been seeded.
     activation : str or Activation, optional
-        Of an architecture in text, default relu, or in place of an `Architecture`'s own; of a module it is read from it. The channels of a `PartialReLU` or
-        `torch.nn.PReLU` may have slopes of their own, the same in all networks.
+        Of an architecture in text, default relu, or in place of an `Architecture`'s own; of a module it is read from
+        it. The channels of a `PartialReLU` or `torch.nn.PReLU` may have slopes of their own, the same in all networks.
     sigma_w, sigma_b : float, optional
         Predicted, for all layers alike, in place of an `Architecture`'s own. Without them these are taken, which may
-        differ between layers (the output layer has those of the last hidden one). Otherwise σ_b is 0, and σ_w defaults to the value that keeps the variance in plain layers, for activations that have one, and
-        to √2 where channels have different slopes (the status says so).
+        differ between layers (the output layer has those of the last hidden one). Otherwise σ_b is 0, and σ_w defaults
+        to the value that keeps the variance in plain layers, for activations that have one, and to √2 where channels
+        have different slopes (the status says so).
     angle : float, optional
         Angle between the two inputs, in (0, π]; default π/2. Not together with `data`.
     data : any source of `gpdeep.data.load_inputs`, optional
@@ -106,7 +106,9 @@ def check(
     ------
     DomainError
         The module is no such network (the operation is named: convolutions are not predicted, nor is a skip that
-        starts elsewhere), data do not fit, or an argument is out of range.
+        starts elsewhere), data do not fit, or an argument is out of range. The factory makes networks of different
+        shapes, weights that are not finite, or weights that are equal bit for bit in two layers or two networks. What
+        a network computes is not finite.
 
     Notes
     -----
@@ -151,9 +153,10 @@ def check(
     )
     with one_thread():
         seen = [
-            _measure(subject, subject.make(k), inputs, stream(root, f"direction.{k}"), where) for k in range(wanted)
+            measure(subject, k, subject.make(k), inputs, stream(root, f"direction.{k}"), where) for k in range(wanted)
         ]
     measured = {name: np.stack([found[name] for found in seen]) for name in STATISTICS}
+    require_finite(measured, theory)
     asked = {
         "network": text(label) if label is not None else _called(network),
         "architecture": str(net),
@@ -202,45 +205,6 @@ def _inputs(
     return np.concatenate([x[rng.choice(len(x), 2, replace=False)] for _ in range(PAIRS)])
 
 
-def _measure(
-    subject: Subject, model: nn.Module, inputs: FloatArray, rng: np.random.Generator, device: Any
-) -> dict[str, FloatArray]:
-    """The four statistics of one network."""
-    sites = subject.sites(model)
-    model = model.to(device=device, dtype=torch.float64)
-    outputs: list[Any] = []
-    handles = [
-        site.register_forward_hook(lambda _m, _i, out: outputs.append(out.detach().clone()))
-        for site in sites
-        if not isinstance(site, nn.LayerNorm)
-    ]
-    batch = torch.as_tensor(inputs, dtype=torch.float64, device=device)
-
-    def scalar(y: Any) -> Any:
-        v = torch.as_tensor(rng.standard_normal(tuple(y.shape)), device=y.device)
-        return (v * y).sum()
-
-    try:
-        with undisturbed(model, seed=0, differentiable=False):
-            records = record(model, batch.clone().requires_grad_(True).clone(), sites, scalar)
-    finally:
-        for handle in handles:
-            handle.remove()
-    # a normalised layer has two records: the first is that of h, the second that of what φ is given
-    passed = iter(records)
-    layers = []
-    for wiring in subject.net.wirings:
-        layers.append(next(passed))
-        if wiring.kind is Kind.LAYER_NORM:
-            next(passed)
-    return {
-        "log_sin2": np.array([_mean_log_sin2(a) for a in outputs]),
-        "variance": np.array([layer.q.mean() for layer in layers]),
-        "sparsity": np.array([float((a == 0).double().mean()) for a in outputs]),
-        "log_grad_norm2": np.array([layer.log_grad_norm2[0] for layer in layers]),
-    }
-
-
 def _small_variances(subject: Subject, theory: LayerStatistics) -> list[str]:
     """What an eps of normalisation does, where the variance is not large against it."""
     if subject.read is None:
@@ -253,13 +217,6 @@ def _small_variances(subject: Subject, theory: LayerStatistics) -> list[str]:
                 f"{number}; what is predicted has none."
             ]
     return []
-
-
-def _mean_log_sin2(a: Any) -> float:
-    """Mean over pairs; infinite or NaN where one has collapsed or died."""
-    unit = a / a.norm(dim=1, keepdim=True)
-    u, v = unit[::2], unit[1::2]
-    return float((2 * torch.log((u - v).norm(dim=1) * (u + v).norm(dim=1) / 2)).mean())
 
 
 def _called(network: Any) -> str:
