@@ -13,6 +13,7 @@ from torch import nn  # noqa: E402
 
 from gpdeep import Architecture, DomainError, load  # noqa: E402
 from gpdeep.nn import check  # noqa: E402
+from gpdeep.nn.probing.checking import _turned  # noqa: E402
 
 FEW = {"samples": 1500}
 
@@ -134,6 +135,30 @@ def test_an_architecture_brings_its_own_variances_and_activation(own, given, use
     first = float(np.ravel(used[0])[0] ** 2 + np.ravel(used[1])[0] ** 2)
     assert report.measured.variance[0] == pytest.approx(first, rel=0.3)  # 30 networks of 32 neurons: 5 deviations
     assert report.agrees
+
+
+@pytest.mark.parametrize("column", [0, 5, 7])
+def test_every_input_is_looked_at(column):
+    def one_column_too_large():
+        net = he(8, 64, 64, 3)
+        net[0].weight.data[:, column] *= 6
+        return net
+
+    assert check(lambda: he(8, 64, 64, 3), **FEW).agrees
+    assert check(one_column_too_large, seeds=16, **FEW).first_departure == 1
+
+
+@pytest.mark.parametrize("angle", [1e-150, 1e-9, 3.0, np.pi])
+def test_angles_keep_their_digits(angle):
+    """Of tiny angles the network's own sums have few; what is given has all: its parts lie on different axes."""
+    wide = check("9,400,3", angle=angle, samples=100)
+    assert wide.options["angle"] == angle
+    pair = np.array([[3.0, *[0.0] * 8], [3 * np.cos(angle), 3 * np.sin(angle), *[0.0] * 7]])
+    x, y = _turned(pair, np.random.default_rng(0))
+    rest = np.where(x == 0, y, 0.0)
+    np.testing.assert_allclose(np.linalg.norm(rest), 3 * np.sin(angle), rtol=1e-15)
+    np.testing.assert_allclose([np.linalg.norm(x), np.linalg.norm(y)], 3.0, rtol=1e-15)
+    np.testing.assert_allclose(y - rest, x * np.cos(angle), rtol=1e-15)
 
 
 REFUSED = {

@@ -79,7 +79,8 @@ def check(
         to the value that keeps the variance in plain layers, for activations that have one, and to √2 where channels
         have different slopes (the status says so).
     angle : float, optional
-        Angle between the two inputs, in (0, π]; default π/2. Not together with `data`.
+        Angle between the two inputs, in (0, π]; default π/2. Not together with `data`. Their directions are random,
+        others in each network, and every column of the first weights is met.
     data : any source of `gpdeep.data.load_inputs`, optional
         8 random pairs of its samples are the inputs, centred and scaled to |x|² = n_0.
     centre : bool
@@ -151,9 +152,10 @@ def check(
         n_samples=whole("samples", samples, _MOST_SAMPLES, counts="networks that theory draws"),
         rng=stream(root, "theory"),
     )
+    given = [inputs if data is not None else _turned(inputs, stream(root, f"plane.{k}")) for k in range(wanted)]
     with one_thread():
         seen = [
-            measure(subject, k, subject.make(k), inputs, stream(root, f"direction.{k}"), where) for k in range(wanted)
+            measure(subject, k, subject.make(k), given[k], stream(root, f"direction.{k}"), where) for k in range(wanted)
         ]
     measured = {name: np.stack([found[name] for found in seen]) for name in STATISTICS}
     require_finite(measured, theory)
@@ -203,6 +205,20 @@ def _inputs(
         raise DomainError("There is one sample.", "A pair needs two.", "Give more samples.")
     rng = stream(root, "pairs")
     return np.concatenate([x[rng.choice(len(x), 2, replace=False)] for _ in range(PAIRS)])
+
+
+def _turned(pair: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A pair of inputs in the plane of the first two axes, in a random plane that all axes are seen from.
+
+    It is spanned by two directions, each within half of the axes: no digit of a small angle is lost in sums.
+    """
+    n = pair.shape[1]
+    frame, axes = np.zeros((2, n)), rng.permutation(n)
+    for direction, half in zip(frame, (axes[: n // 2], axes[n // 2 :]), strict=True):
+        direction[half] = rng.standard_normal(len(half))
+        direction /= np.linalg.norm(direction)
+    turned: FloatArray = pair[:, :2] @ frame
+    return turned
 
 
 def _small_variances(subject: Subject, theory: LayerStatistics) -> list[str]:
