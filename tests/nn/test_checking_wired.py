@@ -202,6 +202,18 @@ def test_what_is_not_predicted_is_named(name):
     assert change in caught.value.change
 
 
+class Cloning(Residual):
+    def forward(self, x):
+        h = self.first(x.contiguous())
+        for layer in self.inner:
+            h += layer(self.act(torch.clone(h))).mul(self.beta).clone()
+        return self.last(self.act(h))
+
+
+def test_copies_of_a_tensor_are_that_tensor():
+    assert check(lambda: Cloning(inplace=True), **FEW).options["architecture"] == "8,24,res(24x4,alpha=1,beta=0.5),3"
+
+
 def test_a_skip_that_starts_before_it_is_overwritten_is_one():
     assert check(lambda: Residual(inplace=True), **FEW).agrees
     assert check(Same, **FEW).options["architecture"] == "8,24,res(24x4,alpha=1,beta=0.5),3"

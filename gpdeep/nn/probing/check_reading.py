@@ -288,6 +288,8 @@ class _Reader:
             return branches[0].times(-1.0)
         if name in ("flatten", "reshape", "view") and isinstance(values[0], _Input):
             return values[0]
+        if name in ("clone", "contiguous"):
+            return values[0]
         if name == "dropout" and argument(node, 2, "training", True) is False:
             return values[0]
         if re.fullmatch(r"i?(add|sub|mul|multiply|truediv|div|divide)", name):
