@@ -370,6 +370,23 @@ def test_a_gradient_that_vanishes_is_minus_infinity():
     assert "'1' (activation 1 of 2) is the first whose gradient vanishes" in report.status.messages[0]
 
 
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        (lambda y: y.sum() * np.nan, "The loss is nan, although all pre-activations are finite."),
+        (lambda y: y.square().sum() * np.inf, "The loss is inf, although all pre-activations are finite."),
+        (lambda y: (y - y).sqrt(), None),
+    ],
+    ids=["nan", "infinite", "infinite slope"],
+)
+def test_a_loss_that_is_not_finite_is_named(loss, says):
+    net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2))
+    report = probe(net, torch.ones(3, 6), loss=loss)
+    *first, last = report.status.messages
+    assert first == [says] * (says is not None)
+    assert "'3' (activation 2 of 2) is the first whose gradient is not finite" in last
+
+
 def test_a_gradient_that_is_cut_off_is_not_known():
     class Cut(nn.Sequential):
         def forward(self, x):

@@ -21,8 +21,8 @@ def quantiles_of(q: FloatArray) -> FloatArray:
     return found
 
 
-def non_finite(records: list[SiteRecord]) -> list[str]:
-    """Which layer is the first where q, or the gradient, is not finite."""
+def non_finite(records: list[SiteRecord], scalar: float, name: str) -> list[str]:
+    """Which layer is the first where q, or the gradient, is not finite; `scalar` is what was differentiated."""
     messages = []
     for k, layer in enumerate(records):
         bad = ~np.isfinite(layer.q)
@@ -32,12 +32,14 @@ def non_finite(records: list[SiteRecord]) -> list[str]:
                 f"finite, for {np.count_nonzero(bad)} of {len(bad)} inputs."
             )
             break
+    if not np.isfinite(scalar) and all(np.isfinite(layer.q).all() for layer in records):
+        messages.append(f"The {name} is {scalar:g}, although all pre-activations are finite.")
     for k, layer in reversed(list(enumerate(records))):  # as the gradient goes
         g = layer.log_grad_norm2
         bad = ~np.isfinite(g)
         if bad.any():
             what = "vanishes" if (g[bad] == -np.inf).all() else "is not finite"
-            if np.isnan(g).all() and np.isfinite(layer.q).all():
+            if not layer.attached:
                 what = "is not known (it is detached, or runs without autograd, in forward)"
             messages.append(
                 f"Coming from the output, '{layer.name}' (activation {k + 1} of {len(records)}) is the first whose "

@@ -126,17 +126,24 @@ def probe(
     stream = np.random.default_rng(seed_sequence(rng, "probe"))
     seed = int(stream.integers(2**63))
     differentiable = batch.is_floating_point()
+    scalar = scalar_of(stream, loss)
+    values: list[torch.Tensor] = []
+
+    def noted(output: Any) -> torch.Tensor:
+        values.append(scalar(output))
+        return values[-1]
+
     with undisturbed(model, seed=seed, differentiable=not differentiable):
         # A copy behind a leaf: the first module may work in place.
         given = batch.detach().clone().requires_grad_(differentiable).clone()
-        records = record(model, given, sites, scalar_of(stream, loss))
+        records = record(model, given, sites, noted)
     if not records:
         raise DomainError(
             f"None of the {len(sites)} activation modules was called.",
             "forward takes functions instead, or the module is compiled or scripted.",
             "Call the modules themselves in forward, as self.act(x).",
         )
-    messages = non_finite(records)
+    messages = non_finite(records, float(values[0].detach()), "random sum of the outputs" if loss is None else "loss")
     status = Status(StatusCode.OUTSIDE_VALIDITY if messages else StatusCode.OK, tuple(messages))
     predicted = ProbePrediction.unknown(len(records))
     if sigma_w is not None and sigma_b is not None:

@@ -52,6 +52,8 @@ class SiteRecord:
     q : ndarray, shape (inputs,)
     sparsity, linear, clipped : float
         Shares of units, over all inputs: output exactly 0; φ' ≠ 0; φ' = 0 and output not 0.
+    attached : bool
+        Whether autograd was on.
     log_grad_norm2 : ndarray, shape (inputs,)
         g_i: -inf where no gradient arrives, NaN where autograd was off.
     """
@@ -66,6 +68,7 @@ class SiteRecord:
     sparsity: float
     linear: float
     clipped: float
+    attached: bool
     log_grad_norm2: FloatArray
 
 
@@ -217,6 +220,7 @@ class _Recorder:
                     sparsity=sparsity,
                     linear=linear,
                     clipped=clipped,
+                    attached=passage.edge is not None,
                     log_grad_norm2=logarithm,
                 )
             )
