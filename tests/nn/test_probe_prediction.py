@@ -127,6 +127,49 @@ def test_other_modules_in_between_are_named():
     assert probe(net, X).status.code is StatusCode.OK
 
 
+class Loose(nn.Module):
+    """Dense layers and one activation, with something else between them."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.layers, self.act, self.way = nn.ModuleList(nn.Linear(6, 6) for _ in range(4)), nn.ReLU(), forward
+        self.gain, self.W = nn.Parameter(torch.ones(6)), nn.Parameter(torch.eye(6))
+
+    def forward(self, x):
+        return self.way(self, *self.layers, self.act, x)
+
+
+LOOSE = {
+    "skip": (lambda _, a, b, c, d, act, x: d(act((h := a(x)) + b(act(h)))), "the function add"),
+    "multiple": (lambda _, a, b, c, d, act, x: c(act(2 * b(act(a(x))))), "the function mul"),
+    "relu as a function": (lambda _, a, b, c, d, act, x: d(act(c(torch.relu(b(act(a(x))))))), "the function relu"),
+    "a gain": (lambda net, a, b, c, d, act, x: c(act(b(act(a(x))) * net.gain)), "the function mul"),
+    "a shared layer": (lambda _, a, b, c, d, act, x: b(act(a(act(a(x))))), "one Linear in several places"),
+    "before the first": (lambda _, a, b, c, d, act, x: c(act(b(act(2 * torch.relu(a((x - 1) / 3)))))), None),
+    "after the last": (lambda _, a, b, c, d, act, x: 3 * torch.tanh(c(act(b(act(a(x)))))), None),
+    "reshapings": (lambda _, a, b, c, d, act, x: c(act(b(act(a(x)).view(-1, 2, 3).flatten(1).clone()))), None),
+    "dense without a module": (lambda net, a, b, c, d, act, x: c(act(act(a(x)) @ net.W + net.gain)), None),
+    "dense as a function": (
+        lambda net, a, b, c, d, act, x: c(act(nn.functional.linear(act(a(x)), net.W, net.gain))),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOSE)
+@pytest.mark.parametrize("inplace", [False, True])
+def test_functions_between_activations_are_named(name, inplace):
+    forward, says = LOOSE[name]
+    net = Loose(forward)
+    net.act.inplace = inplace and name != "skip"
+    report = probe(net, X, sigma_w=1.0)
+    wanted = () if says is None else (f"Predicted is a plain chain; the model also has {says}.",)
+    assert tuple(m for m in report.status.messages if m.startswith("Predicted")) == wanted
+    if name != "dense without a module":  # a frozen bias that no module adds is a number like any other
+        assert probe(net.requires_grad_(False), X, sigma_w=1.0).status.messages == report.status.messages
+    assert probe(net, X).status.code is StatusCode.OK
+
+
 def test_what_runs_after_the_last_activation_is_not_part_of_the_prediction():
     head = [nn.Dropout(0.5), nn.Unflatten(1, (4, 2)), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Softmax(1)]
     report = probe(nn.Sequential(nn.Linear(6, 8), nn.Tanh(), *head), X, sigma_w=1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from torch import nn
 
@@ -50,7 +52,10 @@ def non_finite(records: list[SiteRecord], scalar: float, name: str) -> list[str]
 
 
 def not_in_a_chain(records: list[SiteRecord]) -> list[str]:
-    """What runs before the last activation besides dense and convolutional layers."""
+    """What runs before the last activation besides dense and convolutional layers, each of weights of its own.
+
+    What functions do before the first activation is in its measured variance.
+    """
     other = {
         type(part).__name__: None
         for layer in records
@@ -58,9 +63,12 @@ def not_in_a_chain(records: list[SiteRecord]) -> list[str]:
         if not isinstance(part, _IN_A_CHAIN)
         and not (isinstance(part, nn.Dropout) and (not part.training or part.p == 0))
     }
-    if not other:
+    functions = dict.fromkeys(f"the function {name}" for layer in records[1:] for name in layer.loose)
+    uses = Counter(part for layer in records for part in layer.before if next(part.parameters(), None) is not None)
+    again = dict.fromkeys(f"one {type(part).__name__} in several places" for part, times in uses.items() if times > 1)
+    if not (other or functions or again):
         return []
-    return [f"Predicted is a plain chain; the model also has {', '.join(other)}."]
+    return [f"Predicted is a plain chain; the model also has {', '.join([*other, *functions, *again])}."]
 
 
 def mismatch(records: list[SiteRecord], phi: Activation | None, q_star: float | None) -> list[str]:

@@ -51,7 +51,8 @@ def probe(
     -----------
     Activations are modules, called as such. The first axis of the inputs, and of what each activation is given, runs
     over inputs. What is predicted is a plain chain of dense or convolutional layers with independent weights of
-    variance σ_w²/fan-in, at infinite width; other modules that run before the last activation are named in the status.
+    variance σ_w²/fan-in, at infinite width. What else runs before the last activation is named in the status: other
+    modules, and functions that autograd records between the first activation and the last, such as the sum of a skip.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ from torch.autograd.graph import get_gradient_edge, saved_tensors_hooks
 from ...activations import Activation
 from ...errors import DomainError
 from ...result import FloatArray
+from .loose_operations import loose_operations
 from .phi import table_name
 
 Sites = Mapping[nn.Module, tuple[str, Activation | None]]
@@ -45,6 +46,8 @@ class SiteRecord:
     phi : Activation or None
     before : tuple of torch.nn.Module
         What was called since the passage before, of modules without parts that are none of the sites'.
+    loose : tuple of str
+        Operations since the passage before that belong to no module (`loose_operations`).
     units : int
         n, of one input.
     dense : bool
@@ -62,6 +65,7 @@ class SiteRecord:
     kind: str
     phi: Activation | None
     before: tuple[nn.Module, ...]
+    loose: tuple[str, ...]
     units: int
     dense: bool
     q: FloatArray
@@ -87,11 +91,12 @@ def record(
             scripted = isinstance(part, torch.jit.ScriptModule)  # takes no hooks
             if part not in inside and not scripted and next(part.children(), None) is None:
                 handles.append(part.register_forward_pre_hook(recorder.between))
+                handles.append(part.register_forward_hook(recorder.stepped_over, with_kwargs=True))
         output = module(inputs)
     finally:
         for handle in handles:
             handle.remove()
-    return recorder.records(scalar(output))
+    return recorder.records(scalar(output), inputs)
 
 
 @dataclass
@@ -117,10 +122,18 @@ class _Recorder:
         self._open: list[_Passage] = []
         self._others: list[nn.Module] = []
         self._aside = False
+        self._over: dict[Any, tuple[Any, ...]] = {}
+        self._ends: set[Any] = set()
 
     def between(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Note a module on the way to the next activation."""
         self._others.append(module)
+
+    def stepped_over(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """Note from where to where in the graph of autograd a module leads that changes nothing in place."""
+        given = tuple(x.grad_fn for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor))
+        if isinstance(output, torch.Tensor) and output.grad_fn is not None and output.grad_fn not in given:
+            self._over[output.grad_fn] = tuple(node for node in given if node is not None)
 
     def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Look at the pre-activations, before an activation in place overwrites them."""
@@ -155,6 +168,8 @@ class _Recorder:
             passage = self._open.pop()
         if not isinstance(output, torch.Tensor):
             return
+        if output.grad_fn is not None:
+            self._ends.add(output.grad_fn)
         zero, flat = output.detach() == 0, None if passage.slope is None else passage.slope == 0
         unknown = bool(output.isnan().any())
         passage.shares = (
@@ -191,13 +206,19 @@ class _Recorder:
         finally:
             self._aside = False
 
-    def records(self, scalar: torch.Tensor) -> list[SiteRecord]:
+    def records(self, scalar: torch.Tensor, inputs: torch.Tensor) -> list[SiteRecord]:
         """The passages, with the gradients of `scalar`."""
+        leads: dict[Any, bool] = {}
+        starts = self._ends if inputs.grad_fn is None else {inputs.grad_fn, *self._ends}
+        loose = [
+            () if passage.edge is None else loose_operations(passage.edge.node, self._over, starts, leads)
+            for passage in self._passages
+        ]
         edges = [passage.edge for passage in self._passages if passage.edge is not None]
         gradients = iter(_gradients(scalar, edges))
         used: dict[str, int] = {}
         found = []
-        for passage in self._passages:
+        for passage, operations in zip(self._passages, loose, strict=True):
             name, phi = self._sites[passage.module]
             used[name] = used.get(name, 0) + 1
             gradient = None if passage.edge is None else next(gradients)
@@ -214,6 +235,7 @@ class _Recorder:
                     kind=type(passage.module).__name__ if phi is None else table_name(phi),
                     phi=phi,
                     before=passage.others,
+                    loose=operations,
                     units=passage.shape.numel() // len(passage.q),
                     dense=len(passage.shape) == 2,
                     q=passage.q,
