@@ -211,7 +211,10 @@ class Cloning(Residual):
 
 
 def test_copies_of_a_tensor_are_that_tensor():
-    assert check(lambda: Cloning(inplace=True), **FEW).options["architecture"] == "8,24,res(24x4,alpha=1,beta=0.5),3"
+    for inplace in (False, True):
+        report = check(lambda inplace=inplace: Cloning(inplace=inplace), **FEW)
+        assert report.options["architecture"] == "8,24,res(24x4,alpha=1,beta=0.5),3"
+        assert report.agrees, str(report)
 
 
 def test_a_skip_that_starts_before_it_is_overwritten_is_one():

@@ -19,6 +19,7 @@ from ...errors import DomainError
 
 _FEWEST = 4  # entries whose equality could be chance in a type of few digits
 _VALUES = 8  # distinct ones; matrices of fewer are set to something, such as 0 or the identity
+_LOOKED_AT = 4096  # entries in which they are counted
 
 
 class Draws:
@@ -122,6 +123,7 @@ def _mark(weight: Any) -> bytes | None:
     if weight.ndim < 2 or weight.numel() < _FEWEST or is_lazy(weight) or weight.is_meta:
         return None
     numbers = weight.detach().to_dense().double().cpu().contiguous().numpy()
-    if np.unique(numbers).size <= min(_VALUES, numbers.size // 2):
+    some = numbers.reshape(-1)[:_LOOKED_AT]
+    if np.unique(some).size <= min(_VALUES, some.size // 2):
         return None
     return hashlib.blake2b(numbers.tobytes(), digest_size=16, person=repr(numbers.shape).encode()[:16]).digest()

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.autograd.graph import get_gradient_edge, saved_tensors_hooks
+from torch.autograd.graph import GradientEdge, get_gradient_edge, saved_tensors_hooks
 
 from ...activations import Activation
 from ...errors import DomainError
@@ -153,7 +153,7 @@ class _Recorder:
         if h.requires_grad and torch.is_grad_enabled():
             # The edge of the graph stays that of h when h is overwritten; but a view is rebuilt from its base then.
             base = h._base if in_place and h._is_view() else None
-            passage.edge = get_gradient_edge(h if base is None else base)
+            passage.edge = _before_copies(get_gradient_edge(h)) if base is None else get_gradient_edge(base)
             if base is not None:
                 passage.view = (base.detach(), tuple(h.size()), tuple(h.stride()), h.storage_offset())
         self._passages.append(passage)
@@ -277,6 +277,16 @@ def _numbers(x: torch.Tensor) -> FloatArray:
 
 def _share(mask: torch.Tensor | None, unknown: bool) -> float:
     return float("nan") if mask is None or unknown else int(torch.count_nonzero(mask)) / mask.numel()
+
+
+def _before_copies(edge: Any) -> Any:
+    """The edge of what was copied, where autograd's gradients of a tensor and of its copy differ by those of a skip."""
+    while edge.node.name().startswith("CloneBackward"):
+        (node, place), *_ = edge.node.next_functions
+        if node is None or node.name().endswith("AccumulateGrad"):
+            break
+        edge = GradientEdge(node, place)
+    return edge
 
 
 def _of_view(gradient: torch.Tensor, passage: _Passage) -> torch.Tensor:
