@@ -36,9 +36,9 @@ def measure(
     DomainError
         It is no further draw of the subject's network.
     """
+    sites = subject.sites(model)
     if subject.draws is not None:
         subject.draws.require_new(number, model)
-    sites = subject.sites(model)
     model = model.to(device=device, dtype=torch.float64)
     given: list[Any] = []
     outputs: list[Any] = []
