@@ -21,7 +21,7 @@ from ...errors import DomainError
 from ...gaussian.arguments import as_array, shown, whole, wholes
 from ...result import FloatArray
 
-_MOST = 10**9
+_MOST = 10**8  # channels; as many slopes take seconds to make
 
 
 class PartialReLU(nn.Module):  # type: ignore[misc]
